@@ -1,0 +1,46 @@
+/**
+ * The bytes of a message, header and body, with CRLF line ends, not dot-stuffed.
+ * Re-readable as often as wanted. Small ones lie in memory, large ones in a file.
+ */
+export interface Content {
+  /** Bytes. */
+  readonly size: number
+  /** All bytes, where they are in memory; null where they are not. */
+  readonly bytes: Buffer | null
+  /** The bytes in order. Each call starts anew. */
+  stream(): AsyncIterable<Buffer>
+}
+
+/** Content that lies in memory. */
+export function memoryContent(bytes: Buffer): Content {
+  return {
+    size: bytes.length,
+    bytes,
+    async *stream() {
+      if (bytes.length > 0) yield bytes
+    },
+  }
+}
+
+/** `head` in front of `rest`, without copying what is in a file. */
+export function prefixedContent(head: Buffer, rest: Content): Content {
+  if (head.length === 0) return rest
+  if (rest.bytes !== null) return memoryContent(Buffer.concat([head, rest.bytes]))
+  return {
+    size: head.length + rest.size,
+    bytes: null,
+    async *stream() {
+      yield head
+      yield* rest.stream()
+    },
+  }
+}
+
+/** Every byte in one buffer. Only for content whose size the caller has bounded: throws RangeError over `limit` bytes. */
+export async function readAll(content: Content, limit: number): Promise<Buffer> {
+  if (content.size > limit) throw new RangeError(`content of ${content.size} bytes is over the limit of ${limit}`)
+  if (content.bytes !== null) return content.bytes
+  const chunks: Buffer[] = []
+  for await (const chunk of content.stream()) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
