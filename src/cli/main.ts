@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { serveCommand } from './commands/serve.ts'
+import { CommandFailure, EXIT } from './exit.ts'
+import { printable } from './text/printable.ts'
+import { version } from './version.ts'
+
+function buildProgram(): Command {
+  const program = new Command('postern')
+    .description('A secure mail relay for health services.')
+    .version(version(), '-V, --version')
+    .showHelpAfterError('(postern help, or --help after a command, says more)')
+    .addHelpText('after', EXIT_CODES)
+  for (const command of [serveCommand()]) program.addCommand(command)
+  return exitByError(program)
+}
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 64 wrong usage, 66 no such message, 69 the daemon is not running or
+cannot do it now, 77 no permission, 78 the configuration is wrong.`
+
+// So that wrong usage leaves through the same door as everything else, with its own code
+function exitByError(command: Command): Command {
+  command.exitOverride()
+  for (const child of command.commands) exitByError(child)
+  return command
+}
+
+function exitCodeOf(err: unknown): number {
+  if (err instanceof CommandFailure) {
+    complain(err.message)
+    return err.code
+  }
+  // Commander has already said what was wrong; help and version end with 0
+  if (err instanceof CommanderError) return err.exitCode === 0 ? EXIT.ok : EXIT.usage
+  complain(`postern: ${err instanceof Error ? (err.stack ?? err.message) : String(err)}`)
+  return EXIT.failed
+}
+
+function complain(text: string): void {
+  process.stderr.write(`${text.split('\n').map(printable).join('\n')}\n`)
+}
+
+try {
+  await buildProgram().parseAsync()
+} catch (err) {
+  process.exitCode = exitCodeOf(err)
+}

@@ -1,0 +1,96 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Log } from '../log.ts'
+import type { MetricsRegistry } from './registry.ts'
+
+/** What is wrong, in words, one entry each; empty when all is well. */
+export type Findings = readonly string[]
+
+export interface ObserveHttpOptions {
+  /** IP address; loopback unless the operator wrote otherwise, since whoever reaches it may read. */
+  readonly address: string
+  readonly port: number
+  readonly metrics: MetricsRegistry
+  readonly log: Log
+  /** Why this process should be started anew (the spool is broken). */
+  readonly unhealthy: () => Findings
+  /** Why no mail should be sent here now (listeners not yet bound, stopping, spool full). */
+  readonly unready: () => Findings
+}
+
+export interface ObserveHttp {
+  readonly address: string
+  readonly port: number
+  close(): Promise<void>
+}
+
+// A monitoring system asks now and then from one or two places; anything else is a mistake
+const MAX_CONNECTIONS = 64
+const MAX_HEADER_BYTES = 8_192
+const REQUEST_MS = 10_000
+const KEEP_ALIVE_MS = 30_000
+
+/** Opens the listener for `/metrics`, `/healthz` and `/readyz`. Rejects if the address cannot be bound. */
+export async function openObserveHttp(options: ObserveHttpOptions): Promise<ObserveHttp> {
+  const server = createServer(
+    { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+    (request, response) => void answer(options, request, response),
+  )
+  server.maxConnections = MAX_CONNECTIONS
+  await listen(server, options.address, options.port)
+  server.on('error', (err) => options.log.warn({ err }, 'metrics listener failed'))
+  const bound = server.address() as AddressInfo
+  return { address: bound.address, port: bound.port, close: () => close(server) }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
+
+async function answer(options: ObserveHttpOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'only GET and HEAD\n')
+    await answerGet(options, path(request), response)
+  } catch (err) {
+    options.log.error({ err }, 'metrics could not be told')
+    if (response.headersSent) response.destroy()
+    else say(response, 500, 'failed\n')
+  }
+}
+
+async function answerGet(options: ObserveHttpOptions, path: string, response: ServerResponse): Promise<void> {
+  if (path === '/metrics') return say(response, 200, await options.metrics.text(), options.metrics.contentType)
+  if (path === '/healthz') return sayFindings(response, options.unhealthy())
+  if (path === '/readyz') return sayFindings(response, options.unready())
+  say(response, 404, 'try /metrics, /healthz or /readyz\n')
+}
+
+const path = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/'
+
+function sayFindings(response: ServerResponse, findings: Findings): void {
+  if (findings.length === 0) say(response, 200, 'ok\n')
+  else say(response, 503, findings.map((finding) => `${finding}\n`).join(''))
+}
+
+function say(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  })
+  response.end(body)
+}

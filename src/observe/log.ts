@@ -1,0 +1,100 @@
+import pino from 'pino'
+import type { Log } from '../log.ts'
+import { createRedactor } from './redact.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export interface LogOptions {
+  /** Events below it are not written. */
+  readonly level: LogLevel
+  /** `stdout`, `stderr`, or the path of a file that is appended to (created with mode 0640). */
+  readonly destination: string
+}
+
+/** The log of the process, with what its owner needs to run it. */
+export interface LogSink {
+  readonly log: Log
+  setLevel(level: LogLevel): void
+  /** Opens the file anew, after it was moved away (logrotate). Nothing happens for stdout and stderr. */
+  reopen(): void
+  /** Lines that were lost because the destination took nothing for too long. */
+  dropped(): number
+  /** Writes out everything that waits, before it returns. */
+  flush(): void
+  /** Writes out everything, then closes. Later lines are lost without an error. */
+  close(): void
+}
+
+// Lines are gathered up to this many bytes, or for this long, so that a busy relay makes one write of many lines
+const GATHER_BYTES = 8_192
+const GATHER_MS = 100
+// A reader that has stopped (a full pipe) costs at most this much memory; beyond it lines are dropped and counted
+const MAX_WAITING_BYTES = 8 * 1_048_576
+const FILE_MODE = 0o640
+const LONGEST_STRING = 2_048
+
+/**
+ * Makes the log of the process: pino, one JSON object a line, `time` in milliseconds since 1970.
+ * Written asynchronously; what waits is written at exit, also after an uncaught error. A
+ * destination that fails (a closed pipe, a full disk) never stops the relay: mail comes first.
+ */
+export function createLog(options: LogOptions): LogSink {
+  const sink = { dropped: 0, closed: false }
+  const stream = openDestination(options.destination)
+  stream.on('drop', () => sink.dropped++)
+  const logger = pino(pinoOptions(options.level), stream)
+  return {
+    log: logger,
+    setLevel: (level) => {
+      logger.level = level
+    },
+    reopen: () => {
+      if (!isStandard(options.destination)) stream.reopen()
+    },
+    dropped: () => sink.dropped,
+    flush: () => flush(stream),
+    close: () => {
+      if (sink.closed) return
+      sink.closed = true
+      logger.level = 'silent'
+      flush(stream)
+      stream.end()
+    },
+  }
+}
+
+function pinoOptions(level: LogLevel): pino.LoggerOptions {
+  return {
+    level,
+    base: null,
+    formatters: { level: (label) => ({ level: label }), log: createRedactor(LONGEST_STRING) },
+    serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
+  }
+}
+
+type Destination = ReturnType<typeof pino.destination>
+
+function openDestination(destination: string): Destination {
+  const stream = pino.destination({
+    dest: isStandard(destination) ? (destination === 'stdout' ? 1 : 2) : destination,
+    sync: false,
+    minLength: GATHER_BYTES,
+    maxLength: MAX_WAITING_BYTES,
+    periodicFlush: GATHER_MS,
+    mode: FILE_MODE,
+    append: true,
+  })
+  // Without a listener an error here would end the process; the bytes stay and are tried again with the next line
+  stream.on('error', () => {})
+  return stream
+}
+
+const isStandard = (destination: string): boolean => destination === 'stdout' || destination === 'stderr'
+
+function flush(stream: Destination): void {
+  try {
+    stream.flushSync()
+  } catch {
+    // not yet open, or broken: there is nowhere left to say so
+  }
+}
