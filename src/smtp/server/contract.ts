@@ -1,4 +1,6 @@
-import type { TLSSocket } from 'node:tls'
+import type { SecureContext, TLSSocket } from 'node:tls'
+import type { Clock } from '../../clock.ts'
+import type { Log } from '../../log.ts'
 import type { Recipient, ReversePath } from '../../mail/envelope.ts'
 import type { Reply } from '../../mail/reply.ts'
 
@@ -46,7 +48,7 @@ export interface MailCommand {
 
 export interface Transaction {
   readonly mail: MailCommand
-  /** The accepted recipients so far, in order. */
+  /** The accepted recipients so far, in order. The same address may stand here twice, each with its own parameters: what that means is the handler's to decide. */
   readonly rcptTo: readonly Recipient[]
 }
 
@@ -54,9 +56,17 @@ export interface Transaction {
 export type HandlerReply = Reply & { readonly close?: true }
 
 /**
+ * Why a session ended. `quit`: QUIT was answered. `refused`: a reply with `close`, the handler's
+ * or the wire's own. `timeout`: one of the limits in time. `shutdown`: the server closes.
+ * `lost`: the client went away, or the connection or its TLS broke.
+ */
+export type WireEnd = 'quit' | 'refused' | 'timeout' | 'shutdown' | 'lost'
+
+/**
  * Policy, as the wire asks for it: one object for each session. Every method may answer at
  * once or later; until it has, the wire reads no further command. A throw is answered
- * `451 4.3.0` and logged.
+ * `451 4.3.0` and logged. An answer that comes after `closed` is dropped, but a late DataSink
+ * is aborted.
  */
 export interface SessionHandler {
   /** Before the greeting. A 4xx or 5xx reply refuses the connection; 220 greets. */
@@ -69,13 +79,17 @@ export interface SessionHandler {
   data(session: WireSession, transaction: Transaction): Later<DataSink | HandlerReply>
   /** AUTH, for listeners that offer it. Positive (235) signs in. */
   auth?(session: WireSession, name: string, password: string): Promise<HandlerReply>
-  /** The transaction is over without DATA having been answered: RSET, new HELO, STARTTLS, broken connection. */
+  /** What differs from the listener's limits for this client. Asked after each positive answer of connect, hello and auth, and after a TLS handshake. */
+  limits?(session: WireSession): Partial<WireLimits> | null
+  /** The wire itself answered 4xx or 5xx (syntax, sequence, limits, bad content): for the record and for counting. */
+  refused?(session: WireSession, reply: Reply): void
+  /** The transaction that an accepted MAIL opened is over, and its DataSink's `end` was not called: RSET, new HELO, STARTTLS, broken connection, refused content. Harmless without a transaction. */
   reset(session: WireSession): void
-  /** The connection is gone. Called exactly once. */
-  closed(session: WireSession): void
+  /** The connection is gone, after `abort` and `reset` where they apply. Called exactly once, even while an answer is awaited. */
+  closed(session: WireSession, why: WireEnd): void
 }
 
-/** Takes the content of one message, unstuffed. */
+/** Takes the content of one message, unstuffed. A throw or rejection of `write` refuses the message with `451 4.3.0`, and `abort` is called. */
 export interface DataSink {
   /** True: go on. A promise: the wire stops reading from the socket until it is done. The chunk must be copied if it is kept after that. */
   write(chunk: Buffer): true | Promise<void>
@@ -94,21 +108,83 @@ export interface DataInfo {
   readonly normalised: number
 }
 
-/** Limits and switches of one session, which a handler may change per client by returning its own from `limits`. */
+/** Limits and switches of one session. Defaults stand in `limits.ts`. */
 export interface WireLimits {
-  /** Bytes; announced in SIZE, enforced as it streams. */
+  /** Bytes of content; announced in SIZE, enforced as it streams. */
   readonly size: number
+  /** Accepted recipients of one transaction; more are answered 452. */
   readonly recipients: number
-  /** Commands that do not lead to mail (NOOP, RSET, VRFY, HELP, unknown), in a session. */
+  /** Commands that do not lead to mail (NOOP, RSET, VRFY, HELP, unknown) since the session began or last had a message accepted; more end it with 421. */
   readonly uselessCommands: number
-  /** Replies of 4xx or 5xx in a session, after which it is ended with 421. */
+  /** Replies of 4xx or 5xx, counted likewise; the one that reaches the limit is followed by 421. */
   readonly errors: number
-  /** Milliseconds without a byte from the client. */
+  /** Milliseconds without a byte from the client while it is the client's turn. */
   readonly idleMs: number
-  /** Milliseconds for the whole of DATA. */
+  /** Milliseconds from 354 to the end mark. */
   readonly dataMs: number
+  /** Milliseconds for a TLS handshake. */
+  readonly tlsMs: number
+  /** Milliseconds of a whole session; a transaction under way is let finish. */
+  readonly sessionMs: number
   /** Octets in a command line, CRLF included. */
   readonly commandLine: number
-  /** Whether bare LF is taken in content and made CRLF (devices), and odd HELO names are taken. */
+  /** Whether bare LF is taken in command lines and in content (made CRLF there), and NUL, odd HELO names and missing angle brackets too: old devices. */
   readonly lenient: boolean
+}
+
+/** Where a connection comes from and arrives. */
+export interface WireRemote {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
+}
+
+/** `none`: no TLS. `starttls`: offered. `implicit`: from the first byte. */
+export type ServerTls =
+  | { readonly mode: 'none' }
+  | {
+      readonly mode: 'starttls' | 'implicit'
+      /**
+       * Asked anew for each handshake, so that a renewed certificate counts from the next one: first
+       * with null, then with the server name if the client gives one. Must allow TLS 1.2 at the
+       * least, and set `sessionIdContext` where `requestCert` is on, or resumed sessions fail.
+       */
+      readonly secureContext: (servername: string | null) => SecureContext
+      /** Ask for a client certificate. Never judged here: its fingerprint is in `WireTls`. Default false. */
+      readonly requestCert?: boolean
+    }
+
+export interface SmtpServerOptions {
+  /** Our name: in the greeting and the reply to EHLO, and the domain of `<Postmaster>`. */
+  readonly hostname: string
+  readonly tls: ServerTls
+  /** What differs from the defaults. */
+  readonly limits?: Partial<WireLimits>
+  /** Text after the name in the greeting. Default `ESMTP Postern`. */
+  readonly banner?: string
+  /** Makes the policy of one connection when it is accepted, before any TLS. A reply turns it away at once (in words, where TLS does not come first). */
+  readonly handler: (remote: WireRemote) => SessionHandler | HandlerReply
+  /** Clients that speak before the greeting: refused with 554, or let be. Default `refuse`. */
+  readonly earlyTalk?: 'refuse' | 'allow'
+  /** Addresses whose connections begin with a PROXY protocol header (version 1). Default none. Fixed when the server is made. */
+  readonly proxies?: readonly string[]
+  readonly log: Log
+  readonly clock: Clock
+}
+
+/** What can change while the server runs. Sessions under way keep their limits; the rest counts from the next use. */
+export type SmtpServerChange = Partial<
+  Pick<SmtpServerOptions, 'hostname' | 'limits' | 'banner' | 'handler' | 'earlyTalk' | 'tls'>
+>
+
+export interface SmtpServer {
+  /** Resolves with the address that it listens on; rejects with the system's error. */
+  listen(port: number, address: string): Promise<{ address: string; port: number }>
+  /** Connections open now. */
+  readonly connections: number
+  /** Throws RangeError for a change of TLS mode: that needs a new server. */
+  setOptions(change: SmtpServerChange): void
+  /** Stops accepting, ends idle sessions with 421 at once and others after their transaction, and destroys what is left after `graceMs`. Resolves when all are gone. */
+  close(options: { graceMs: number }): Promise<void>
 }
