@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
-import { type Scope, temporaryFolder } from './folder.ts'
+import { temporaryFolder } from './folder.ts'
 import { answers } from './ports.ts'
 import { type Ended, end, type Finished, type Running, run, start } from './process.ts'
+import { defer, type Scope } from './scope.ts'
 import { waitFor } from './wait.ts'
 
 /** The configuration as an object, written out as the YAML that an operator would write. */
@@ -148,7 +149,7 @@ export class Daemon {
 /** A daemon that runs, and is stopped when the scope ends. */
 export async function startDaemon(scope: Scope, config: DaemonConfig): Promise<Daemon> {
   const daemon = new Daemon(temporaryFolder(scope), config)
-  scope.after(() => daemon.stop())
+  defer(scope, () => daemon.stop())
   await daemon.start()
   return daemon
 }

@@ -1,10 +1,11 @@
 import { chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { type Scope, temporaryFolder } from './folder.ts'
+import { temporaryFolder } from './folder.ts'
 import { Dialogue } from './load.ts'
 import { freePort } from './ports.ts'
 import { end, type Running, run, start } from './process.ts'
+import { defer, type Scope } from './scope.ts'
 import { waitFor } from './wait.ts'
 
 /** Lines of main.cf. */
@@ -36,7 +37,7 @@ export async function startPostfix(scope: Scope, settings: PostfixSettings): Pro
   // Makes the folders of the queue with the owners that the daemons insist on
   await run('/usr/sbin/postfix', ['-c', conf, 'check'])
   const master = await start(join(DAEMONS, 'master'), ['-c', conf, '-d'], { detached: true })
-  scope.after(() => stop(master))
+  defer(scope, () => stop(master))
   const log = () => readLog(folder) + master.output()
   await waitFor(() => greets(port), { what: 'Postfix to answer', detail: log })
   return {

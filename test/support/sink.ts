@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import type { Certificate } from './certs.ts'
-import type { Scope } from './folder.ts'
+import { defer, type Scope } from './scope.ts'
 import {
   type Received,
   type SinkCall,
@@ -95,6 +95,6 @@ export class Sink implements SinkHost {
 export async function startSink(scope: Scope, options: SinkOptions = {}): Promise<Sink> {
   const sink = new Sink(options)
   await sink.listen()
-  scope.after(() => sink.stop())
+  defer(scope, () => sink.stop())
   return sink
 }

@@ -1,6 +1,6 @@
-import type { Scope } from './folder.ts'
 import { answers, freePort } from './ports.ts'
 import { end, type Finished, run, start } from './process.ts'
+import { defer, type Scope } from './scope.ts'
 import { waitFor } from './wait.ts'
 
 export interface SourceOptions {
@@ -36,7 +36,7 @@ export async function startSmtpSink(scope: Scope, ...args: string[]): Promise<Sm
   const port = await freePort()
   // -c prints running totals, separated by carriage returns
   const sink = await start('/usr/sbin/smtp-sink', ['-u', 'postfix', '-c', ...args, `127.0.0.1:${port}`, '1024'])
-  scope.after(() => end(sink))
+  defer(scope, () => end(sink))
   await waitFor(() => answers(port), { what: 'smtp-sink to listen', detail: sink.output })
   return { port, count: () => totals(sink.output()) }
 }
