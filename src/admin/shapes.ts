@@ -1,0 +1,117 @@
+import type { Hold, QueueEntry, QueuePage, QueueRecipient, SpoolSummary } from '../spool/contract.ts'
+import type {
+  ApiHold,
+  ApiMessage,
+  ApiQueuePage,
+  ApiQueueSummary,
+  ApiRecipient,
+  ApiStatus,
+  ApiTracedMessage,
+  ApiTracePage,
+} from './api.ts'
+import type { DaemonStatus, TracedMessage, TracePage } from './ports.ts'
+
+// From what the rooms hold to what travels: moments become text, and fields that rooms add stay at home.
+
+const moment = (ms: number): string => new Date(ms).toISOString()
+const momentOrNull = (ms: number | null): string | null => (ms === null ? null : moment(ms))
+
+export function toApiMessage(entry: QueueEntry): ApiMessage {
+  const { queueId, receivedAt, client, sender, size, messageId, recipients } = entry
+  return {
+    queueId,
+    receivedAt: moment(receivedAt),
+    client,
+    sender,
+    size,
+    messageId,
+    recipients: recipients.map(toApiRecipient),
+  }
+}
+
+function toApiRecipient(recipient: QueueRecipient): ApiRecipient {
+  const { index, address, destination, state, attempts, lastReply, cause } = recipient
+  return {
+    index,
+    address,
+    destination,
+    state,
+    nextAttemptAt: momentOrNull(recipient.nextAttemptAt),
+    attempts,
+    lastReply,
+    cause,
+    hold: recipient.hold === null ? null : toApiHold(recipient.hold),
+  }
+}
+
+const toApiHold = ({ reason, owner, until, then }: Hold): ApiHold => ({ reason, owner, until: moment(until), then })
+
+export const toApiPage = ({ entries, next }: QueuePage): ApiQueuePage => ({ messages: entries.map(toApiMessage), next })
+
+type Damaged = readonly { readonly queueId: string; readonly found: string }[]
+
+// What a person can look through; the metrics tell the rest
+const DESTINATIONS_SHOWN = 200
+const DAMAGED_SHOWN = 200
+
+export function toApiSummary(summary: SpoolSummary, damaged: Damaged): ApiQueueSummary {
+  const { room, freeBytes, states, oldest } = summary
+  const longestFirst = [...summary.destinations].sort((a, b) => b.pending + b.leased - a.pending - a.leased)
+  return {
+    room,
+    freeBytes,
+    states,
+    oldest: momentOrNull(oldest),
+    destinations: longestFirst.slice(0, DESTINATIONS_SHOWN).map(({ destination, pending, leased, ...block }) => ({
+      destination,
+      pending,
+      leased,
+      blockedUntil: momentOrNull(block.blockedUntil),
+      reason: block.reason,
+    })),
+    destinationCount: longestFirst.length,
+    damaged: damaged.slice(0, DAMAGED_SHOWN).map(({ queueId, found }) => ({ queueId, found })),
+  }
+}
+
+export function toApiStatus(status: DaemonStatus, queue: ApiQueueSummary | null): ApiStatus {
+  const { version, hostname, pid, configFile, stateDir, phase, listeners, unhealthy, unready, lastReload } = status
+  return {
+    version,
+    hostname,
+    pid,
+    startedAt: moment(status.startedAt),
+    configFile,
+    stateDir,
+    phase,
+    listeners: listeners.map(({ address, port, tls, connections }) => ({ address, port, tls, connections })),
+    unhealthy,
+    unready,
+    lastReload: lastReload === null ? null : { ...lastReload, at: moment(lastReload.at) },
+    queue,
+  }
+}
+
+export const toApiTracePage = ({ messages, next }: TracePage): ApiTracePage => ({
+  messages: messages.map(toApiTraced),
+  next,
+})
+
+function toApiTraced(message: TracedMessage): ApiTracedMessage {
+  const { queueId, receivedAt, client, sender, size, messageId, recipients, events } = message
+  return {
+    queueId,
+    receivedAt: moment(receivedAt),
+    client,
+    sender,
+    size,
+    messageId,
+    recipients: recipients.map(({ index, address, state, reply }) => ({ index, address, state, reply })),
+    events: events.map(({ at, event, recipients: touched, facts }) => ({
+      at: moment(at),
+      event,
+      recipients: touched,
+      facts,
+    })),
+  }
+}
