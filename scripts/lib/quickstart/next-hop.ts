@@ -39,7 +39,9 @@ async function store(stream: SMTPServerDataStream, session: SMTPServerSession): 
   writeFileSync(partial, Buffer.concat(chunks))
   renameSync(partial, join(folder, name))
   const { mailFrom, rcptTo } = session.envelope
-  print(`${name}: from <${mailFrom ? mailFrom.address : ''}> to ${rcptTo.map(({ address }) => `<${address}>`).join(', ')}`)
+  print(
+    `${name}: from <${mailFrom ? mailFrom.address : ''}> to ${rcptTo.map(({ address }) => `<${address}>`).join(', ')}`,
+  )
   return name
 }
 

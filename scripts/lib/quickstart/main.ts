@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { stop } from './background.ts'
+import { say } from './say.ts'
+import { makeFolder } from './setup.ts'
+import { announce, show } from './show.ts'
+
+const { values: options } = parseArgs({
+  options: { once: { type: 'boolean' }, stop: { type: 'boolean' }, state: { type: 'string' } },
+})
+
+async function main(): Promise<number> {
+  if (options.stop) return stopOnly(placeOf())
+  const folder = options.once ? mkdtempSync(join(tmpdir(), 'postern-quickstart-')) : placeOf()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void interrupted(folder))
+  return options.once ? once(folder) : stay(folder)
+}
+
+const placeOf = (): string => resolve(options.state ?? '.quickstart')
+
+async function once(folder: string): Promise<number> {
+  const intact = await attempt(folder)
+  await stopAll(folder)
+  if (intact) rmSync(folder, { recursive: true, force: true })
+  say(
+    intact
+      ? 'Both messages arrived intact. Everything was stopped again.'
+      : `It did not work. Everything lies in ${folder}`,
+  )
+  return intact ? 0 : 1
+}
+
+async function stay(folder: string): Promise<number> {
+  if (await stopAll(folder)) say('Stopped what an earlier run had left running.')
+  makeFolder(folder)
+  const intact = await attempt(folder)
+  if (!intact) await stopAll(folder)
+  if (intact) announce(folder)
+  return intact ? 0 : 1
+}
+
+/** True if both messages arrived intact. */
+async function attempt(folder: string): Promise<boolean> {
+  try {
+    return await show(folder)
+  } catch (error) {
+    say(`\nThis went wrong: ${error instanceof Error ? error.message : String(error)}`)
+    return false
+  }
+}
+
+async function stopOnly(folder: string): Promise<number> {
+  say((await stopAll(folder)) ? 'Stopped.' : `Nothing was running from ${folder}.`)
+  return 0
+}
+
+async function stopAll(folder: string): Promise<boolean> {
+  const daemon = await stop(folder, 'postern')
+  const nextHop = await stop(folder, 'next-hop')
+  return daemon || nextHop
+}
+
+async function interrupted(folder: string): Promise<void> {
+  await stopAll(folder)
+  process.exit(130)
+}
+
+process.exitCode = await main()
