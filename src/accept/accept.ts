@@ -1,0 +1,31 @@
+import type { SessionHandler } from '../smtp/server/contract.ts'
+import { Core } from './core.ts'
+import type { AcceptOptions } from './options.ts'
+import { compilePolicy } from './policy.ts'
+import type { AcceptPorts } from './ports.ts'
+import { AcceptSession } from './session.ts'
+
+/** The room's face to the daemon. */
+export interface Accept {
+  /** Policy for one connection. */
+  handler(): SessionHandler
+  /**
+   * New options for new transactions; open ones end under those that they began with. Throws Error
+   * with a text for the operator, and changes nothing, if the options contradict each other.
+   */
+  update(options: AcceptOptions): void
+  /** Connections that were let in and are open. */
+  connections(): number
+}
+
+/** Throws Error with a text for the operator if the options contradict each other. */
+export function createAccept(options: AcceptOptions, ports: AcceptPorts): Accept {
+  const core = new Core(compilePolicy(options), ports)
+  return {
+    handler: () => new AcceptSession(core),
+    update: (next) => {
+      core.policy = compilePolicy(next)
+    },
+    connections: () => core.admission.total,
+  }
+}

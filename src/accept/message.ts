@@ -1,0 +1,250 @@
+import { formatFields } from '../inspect/fields.ts'
+import type { ContentOutcome, Outcome } from '../inspect/outcome.ts'
+import type { SessionView } from '../inspect/plugin.ts'
+import { formatPath } from '../mail/address.ts'
+import { type Content, prefixedContent } from '../mail/content.ts'
+import type { Envelope, Recipient } from '../mail/envelope.ts'
+import { type Header, HeaderReader } from '../mail/header.ts'
+import { protocolName, receivedField } from '../mail/trace.ts'
+import type { DataInfo, DataSink, HandlerReply, WireSession } from '../smtp/server/contract.ts'
+import type { ContentWriter, NewMessage, Stored } from '../spool/contract.ts'
+import { checkRoom, sizeLimit } from './checks.ts'
+import type { Core } from './core.ts'
+import { checkHeader, messageIdOf, missingFields } from './header-checks.ts'
+import { planAll } from './plans.ts'
+import { queued, type Refusal } from './replies.ts'
+import type { OpenTransaction } from './transaction.ts'
+import { direction } from './views.ts'
+
+/** What a message's content comes with. */
+export interface Incoming {
+  readonly open: OpenTransaction
+  readonly wire: WireSession
+  readonly view: SessionView
+  readonly rcptTo: readonly Recipient[]
+  /** Aborted when the client goes away. */
+  readonly gone: AbortSignal
+}
+
+/** Takes one message: content into the spool as it arrives, then header checks, inspection, commit, and only then 250. */
+export class MessageSink implements DataSink {
+  readonly #core: Core
+  readonly #incoming: Incoming
+  readonly #limit: number
+  readonly #reader: HeaderReader
+  readonly #writer: ContentWriter
+  readonly #startedAt: number
+  /** Why the message will be refused once its end has come; what still arrives is dropped. */
+  #refusal: Refusal | null = null
+
+  constructor(core: Core, incoming: Incoming) {
+    const { peer } = incoming.open
+    const { headerBytes, headerFields } = peer.policy.options.limits
+    this.#core = core
+    this.#incoming = incoming
+    this.#limit = sizeLimit(peer)
+    this.#reader = new HeaderReader({ bytes: headerBytes, fields: headerFields })
+    this.#startedAt = core.ports.clock.now()
+    this.#writer = core.ports.spool.receive()
+  }
+
+  write(chunk: Buffer): true | Promise<void> {
+    if (this.#refusal !== null) return true
+    if (this.#writer.size + chunk.length > this.#limit) {
+      this.#giveUp(this.#replies.tooLarge)
+      return true
+    }
+    if (this.#reader.wanting) this.#reader.push(chunk)
+    try {
+      const written = this.#writer.write(chunk)
+      return written === true ? true : written.catch((error: unknown) => this.#failed(error))
+    } catch (error) {
+      this.#failed(error)
+      return true
+    }
+  }
+
+  abort(): void {
+    this.#discard()
+  }
+
+  async end(info: DataInfo): Promise<HandlerReply> {
+    try {
+      const result = this.#refusal ?? (await this.#accept(info))
+      return 'reason' in result ? this.#refuse(result) : result
+    } catch (error) {
+      // RFC 5321 section 4.2.5: without a safe message there is no 250
+      this.#failed(error)
+      return this.#refuse(this.#refusal ?? this.#replies.broken)
+    }
+  }
+
+  async #accept(info: DataInfo): Promise<HandlerReply | Refusal> {
+    const { open } = this.#incoming
+    const header = this.#reader.header()
+    const refusal = checkHeader(open.peer, header)
+    if (refusal !== null) return this.#giveUp(refusal)
+    const written = await this.#writer.finish()
+    const prepared = this.#prepare(header, written)
+    const outcome = await this.#inspect(prepared, header, info)
+    const { verdict } = outcome
+    if (verdict.action === 'reject' || verdict.action === 'defer') {
+      return this.#giveUp(this.#replies.inspected(`plugin:${outcome.plugin ?? ''}`, verdict.reply))
+    }
+    const stored = await this.#put(prepared, outcome, info)
+    // only what the spool adopted is still in use
+    if (outcome.content !== written) this.#discard()
+    return this.#accepted(stored, info)
+  }
+
+  /** The content with what stands before it: fields that the client left out, and what plugins said before DATA. */
+  #prepare(header: Header, written: Content) {
+    const { open } = this.#incoming
+    const { peer, mail } = open
+    const facts = { id: open.name, hostname: peer.policy.options.hostname, from: mail.from, now: this.#startedAt }
+    const added = peer.client?.options.addMissing === true ? missingFields(header, facts) : null
+    const prefix = Buffer.from(`${formatFields(open.outcome.fields)}${added?.fields ?? ''}`)
+    // a body without a header must not become one by what is put before it (RFC 5322 section 2.1)
+    const content = header.headless ? prefixedContent(EMPTY_LINE, written) : written
+    return { prefix, content, messageId: messageIdOf(header) ?? added?.messageId ?? null }
+  }
+
+  async #inspect(
+    prepared: { prefix: Buffer; content: Content },
+    header: Header,
+    info: DataInfo,
+  ): Promise<ContentOutcome> {
+    const { open, view, rcptTo, gone } = this.#incoming
+    const { chain } = this.#core.ports
+    const { prefix, content } = prepared
+    if (!chain.asks.data) return { ...open.outcome, prefix, content, changed: false }
+    const message = {
+      session: view,
+      mailFrom: open.mail.from,
+      rcptTo,
+      direction: direction(open.peer.client, open.elsewhere),
+      envelope: this.#envelope(info),
+      prefix,
+      content,
+      header,
+      earlier: open.outcome,
+    }
+    return chain.data(message, gone)
+  }
+
+  /** RFC 6152: what was declared 7BIT and is not is carried on as what it is. */
+  #envelope({ eightBit }: DataInfo): Envelope {
+    const { open, rcptTo } = this.#incoming
+    const { from, envid, ret, smtputf8, requireTls } = open.mail
+    return { mailFrom: from, rcptTo, envid, ret, smtputf8, requireTls, body: eightBit ? '8bitmime' : '7bit' }
+  }
+
+  async #put(
+    { messageId }: { messageId: string | null },
+    { prefix, content, ...outcome }: ContentOutcome,
+    info: DataInfo,
+  ): Promise<Stored> {
+    const { open, wire } = this.#incoming
+    const { spool, planner, clock } = this.#core.ports
+    const message: NewMessage = {
+      envelope: this.#envelope(info),
+      prefix: Buffer.concat([this.#trace(), prefix]),
+      content,
+      receivedAt: this.#startedAt,
+      client: open.peer.client?.name ?? '*',
+      messageId,
+      facts: this.#facts(wire, outcome, info),
+    }
+    return spool.put(message, planAll(message.envelope, open, outcome, planner, clock.now()))
+  }
+
+  #trace(): Buffer {
+    const { open, wire, view, rcptTo } = this.#incoming
+    const [only] = rcptTo
+    const field = receivedField({
+      helo: wire.helo,
+      remoteAddress: wire.remoteAddress,
+      remoteName: view.remoteName,
+      hostname: open.peer.policy.options.hostname,
+      protocol: this.#protocol(),
+      tls: wire.tls,
+      id: open.name,
+      recipient: rcptTo.length === 1 && only !== undefined ? only.address : null,
+      receivedAt: this.#startedAt,
+    })
+    return Buffer.from(field)
+  }
+
+  #protocol(): string {
+    const { open, wire } = this.#incoming
+    const { extended, tls, user } = wire
+    return protocolName({ extended, utf8: open.mail.smtputf8, tls: tls !== null, signedIn: user !== null })
+  }
+
+  #facts(wire: WireSession, outcome: Outcome, info: DataInfo): Readonly<Record<string, unknown>> {
+    const { open, view } = this.#incoming
+    const { tls } = wire
+    return {
+      transaction: open.name,
+      address: wire.remoteAddress,
+      helo: wire.helo,
+      protocol: this.#protocol(),
+      ...(view.remoteName !== null && { name: view.remoteName }),
+      ...(tls !== null && { tls: tls.protocol, cipher: tls.cipher }),
+      ...(tls?.clientFingerprint && { certificate: tls.clientFingerprint }),
+      ...(wire.user !== null && { user: wire.user }),
+      ...(info.normalised > 0 && { normalised: info.normalised }),
+      ...(outcome.results.length > 0 && { inspection: outcome.results }),
+    }
+  }
+
+  /** The message is ours, whatever happens from here on. */
+  #accepted(stored: Stored, { size }: DataInfo): HandlerReply {
+    const { open, wire, rcptTo } = this.#incoming
+    const { log, metrics, planner } = this.#core.ports
+    const client = open.peer.client?.name ?? '*'
+    const { queueId, leases } = stored
+    metrics.count('postern_accepted_total', { client })
+    metrics.count('postern_accepted_bytes_total', undefined, size)
+    const line = { queueId, session: wire.id, client, address: wire.remoteAddress, size, recipients: rcptTo.length }
+    log.info({ ...line, tls: wire.tls?.protocol ?? null }, 'accepted')
+    try {
+      if (leases.length > 0) planner.take(leases)
+    } catch (error) {
+      // the leases lapse, and delivery finds the message in the spool
+      log.error({ queueId, error }, 'a fresh message could not be handed to delivery')
+    }
+    return queued(queueId)
+  }
+
+  get #replies() {
+    return this.#incoming.open.peer.policy.replies
+  }
+
+  #refuse(refusal: Refusal): HandlerReply {
+    const { open, wire, rcptTo } = this.#incoming
+    const facts = { from: formatPath(open.mail.from), recipients: rcptTo.length, size: this.#writer.size }
+    return this.#core.refuse(refusal, wire, open.peer.client?.name ?? null, facts)
+  }
+
+  #giveUp(refusal: Refusal): Refusal {
+    this.#refusal ??= refusal
+    this.#discard()
+    return refusal
+  }
+
+  #failed(error: unknown): void {
+    const { log, spool } = this.#core.ports
+    const { open, wire } = this.#incoming
+    log.error({ session: wire.id, error }, 'a message could not be stored')
+    this.#giveUp(checkRoom(open.peer.policy, spool.room()) ?? this.#replies.broken)
+  }
+
+  #discard(): void {
+    this.#writer.discard().catch((error: unknown) => {
+      this.#core.ports.log.warn({ error }, 'what a refused message left behind could not be removed')
+    })
+  }
+}
+
+const EMPTY_LINE = Buffer.from('\r\n')
