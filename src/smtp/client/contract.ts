@@ -1,4 +1,6 @@
 import type { ConnectionOptions, PeerCertificate } from 'node:tls'
+import type { Clock } from '../../clock.ts'
+import type { Log } from '../../log.ts'
 import type { Content } from '../../mail/content.ts'
 import type { Envelope } from '../../mail/envelope.ts'
 import type { Reply } from '../../mail/reply.ts'
@@ -7,7 +9,7 @@ import type { Reply } from '../../mail/reply.ts'
 export interface ClientTarget {
   /** Name of the host, for TLS (SNI and verification), logs and the trace. */
   readonly host: string
-  /** IP address, or the path of a Unix socket (LMTP). */
+  /** IP address, or the path of a Unix socket, which starts with `/` (LMTP). Names are not looked up here. */
   readonly address: string
   readonly port: number
   readonly protocol: 'smtp' | 'lmtp'
@@ -33,7 +35,7 @@ export type ClientTls =
   | {
       readonly mode: 'required' | 'implicit'
       readonly options: ConnectionOptions
-      /** Null if it holds, otherwise what does not. */
+      /** Null if it holds, otherwise what does not. A throw is a no. The certificate's issuers are in `issuerCertificate`. */
       readonly verify: (peer: PeerCertificate, authorizationError: string | null) => string | null
     }
 
@@ -66,18 +68,33 @@ export type ClientPhase =
   | 'end'
   | 'quit'
 
-/** What an open session offers. */
+/** What was negotiated, for the trace and for REQUIRETLS. */
+export interface ClientTlsFacts {
+  /** `TLSv1.3` and the like. */
+  readonly protocol: string
+  readonly cipher: string
+  /** Lower-case hex SHA-256 of the peer's certificate (DER); empty if it showed none. */
+  readonly fingerprint: string
+  /** `required` and `implicit`: `verify` was content. `opportunistic`: the chain and the name hold, though nobody asked. */
+  readonly verified: boolean
+}
+
+/** What an open session offers. One message at a time. */
 export interface ClientSession {
+  /** Keywords of the last EHLO in capitals, each with its parameters. Empty after HELO. */
   readonly extensions: ReadonlyMap<string, string>
-  readonly tls: {
-    readonly protocol: string
-    readonly cipher: string
-    readonly fingerprint: string
-    readonly verified: boolean
-  } | null
-  /** False once the connection is closed or in doubt. */
+  readonly tls: ClientTlsFacts | null
+  /** False once the connection is closed or in doubt. A peer that hangs up or speaks while nothing was asked makes it false at once. */
   readonly usable: boolean
-  /** Sends one message. Never rejects: every failure is in the result. */
+  /** Why it is not usable, where the connection failed. */
+  readonly failure: ClientFailure | null
+  /** Resolves when the connection is gone, whoever ended it: for a pool to drop the session. */
+  readonly closed: Promise<void>
+  /**
+   * Sends one message. Never rejects: every failure is in the result. On a session that is not
+   * usable, or busy, nothing is sent and every recipient is `unknown`. A failure with phase `mail`
+   * and no reply, on a session that was kept open, mostly means that the peer had hung up meanwhile.
+   */
   send(envelope: Envelope, content: Content): Promise<SendResult>
   /** QUIT, then close; waits for neither for long. */
   quit(): Promise<void>
@@ -92,7 +109,11 @@ export interface ClientFailure {
   readonly reply: Reply | null
   /** In words for the log and the trace: `connection refused`, `no reply in 300 s`. */
   readonly text: string
-  /** Whether another address or host may be better (false for a 5xx to our MAIL, say). */
+  /**
+   * Whether a later attempt at this same host may help. Another address or host is always worth
+   * trying, even after a greeting of 554 (RFC 5321 section 3.1). False only when the host says that
+   * it never takes mail (greeting 521, RFC 7504): with no other host left, the mail has failed.
+   */
   readonly temporary: boolean
 }
 
@@ -106,6 +127,52 @@ export interface SendResult {
 }
 
 export type RecipientReply =
-  | { readonly is: 'relayed' | 'failed' | 'deferred'; readonly reply: Reply; readonly phase: ClientPhase }
+  | {
+      readonly is: 'relayed' | 'failed' | 'deferred'
+      readonly reply: Reply
+      readonly phase: ClientPhase
+      /**
+       * The reply is our own and this recipient was not sent to: the peer lacks what the message
+       * needs (5.3.4, 5.6.3, 5.6.7, 5.6.9, 5.7.10, 5.7.30), or the message is damaged (5.1.3, 5.1.7, 5.6.0).
+       * After 5.7.10 and 5.7.30 the other hosts of the route are to be tried first (RFC 8689 section 4.2.1).
+       */
+      readonly ours?: true
+    }
   /** Nothing was said about it: tried again. */
   | { readonly is: 'unknown' }
+
+/** Bounds of what a peer may say, and of how long we wait for its goodbye. */
+export interface ClientLimits {
+  /** Octets in one line of a reply, CRLF included. RFC 5321 section 4.5.3.1.5 has 512; many send more. */
+  readonly replyLine: number
+  /** Lines in one reply. */
+  readonly replyLines: number
+  /** Octets in one reply. */
+  readonly replyBytes: number
+  /** Milliseconds that `quit()` waits for 221. */
+  readonly quitMs: number
+}
+
+export interface ClientOptions {
+  readonly log: Log
+  readonly clock?: Clock
+  /** By default `DEFAULT_LIMITS`. */
+  readonly limits?: ClientLimits
+  /**
+   * What becomes of a message with bytes above 127 where the peer does not offer 8BITMIME. `fail`
+   * (the default, RFC 6152 section 3): failed with 5.6.3. `send`: sent as it is, for a next hop that is known
+   * to keep all eight bits. It is never converted: that would break signatures.
+   */
+  readonly eightBitWithout8BitMime?: 'send' | 'fail'
+}
+
+export type OpenResult =
+  | { readonly ok: true; readonly session: ClientSession }
+  | { readonly ok: false; readonly failure: ClientFailure }
+
+export const DEFAULT_LIMITS: ClientLimits = {
+  replyLine: 4096,
+  replyLines: 256,
+  replyBytes: 65_536,
+  quitMs: 5000,
+}

@@ -1,0 +1,2 @@
+export * from './contract.ts'
+export { openOpportunistic, openSession } from './open.ts'
