@@ -1,6 +1,5 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-// biome-ignore lint/style/noRestrictedImports: types only; the admin API is what the commands speak
-import type { ApiError } from '../admin/api.ts'
+import type { ApiError } from './api.ts'
 import { CommandFailure, EXIT } from './exit.ts'
 
 /** The daemon's admin API, as the commands call it. Every failure is a CommandFailure that says what to do. */

@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import { queueCommand } from './commands/queue/index.ts'
+import { reloadCommand } from './commands/reload.ts'
 import { serveCommand } from './commands/serve.ts'
+import { statusCommand } from './commands/status.ts'
+import { traceCommand } from './commands/trace.ts'
 import { CommandFailure, EXIT } from './exit.ts'
 import { printable } from './text/printable.ts'
 import { version } from './version.ts'
@@ -11,7 +15,8 @@ function buildProgram(): Command {
     .version(version(), '-V, --version')
     .showHelpAfterError('(postern help, or --help after a command, says more)')
     .addHelpText('after', EXIT_CODES)
-  for (const command of [serveCommand()]) program.addCommand(command)
+  const daemonCommands = [statusCommand(), queueCommand(), traceCommand(), reloadCommand()]
+  for (const command of [serveCommand(), ...daemonCommands]) program.addCommand(command)
   return exitByError(program)
 }
 

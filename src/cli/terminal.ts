@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises'
+import { pipeline } from 'node:stream/promises'
 import { printable, printableJson } from './text/printable.ts'
 
 /** Where a command speaks. Everything is made printable on the way, so nothing from the outside reaches a terminal raw. */
@@ -9,6 +10,8 @@ export interface Terminal {
   print(...lines: string[]): void
   /** A value as one line of JSON on standard output. */
   json(value: unknown): void
+  /** Bytes on standard output, unchanged. Not for a terminal. */
+  raw(chunks: AsyncIterable<Buffer>): Promise<void>
   /** A line on standard error: hints and progress, so that standard output stays clean. */
   hint(line: string): void
   /** Whether there is a person to ask. */
@@ -25,6 +28,7 @@ export function processTerminal(): Terminal {
     columns: stdout.isTTY ? stdout.columns : null,
     print: (...lines) => void stdout.write(lines.map((line) => `${printable(line)}\n`).join('')),
     json: (value) => void stdout.write(`${printableJson(value)}\n`),
+    raw: (chunks) => pipeline(chunks, stdout, { end: false }),
     hint: (line) => void stderr.write(`${printable(line)}\n`),
     interactive: stdin.isTTY === true && stderr.isTTY === true,
     async confirm(question) {
