@@ -19,3 +19,5 @@ const ROUTE = /[%!@:]/
 
 /** Whether the local part could make the next server send the message on to somewhere else. */
 export const holdsRoute = ({ local }: Address): boolean => ROUTE.test(unquoted(local))
+
+export const isPostmaster = ({ local }: Address): boolean => unquoted(local).toLowerCase() === 'postmaster'

@@ -1,3 +1,4 @@
+import type { Address } from '../mail/address.ts'
 import type { Network } from '../net/network.ts'
 import type { Rate } from '../net/rate.ts'
 
@@ -7,12 +8,16 @@ export interface AcceptOptions {
   readonly hostname: string
   /** A line added to every refusal: where to find help. At most 200 characters; null for none. */
   readonly support: string | null
+  /** Who reads what is sent to this server's own postmaster (RFC 5321 section 4.5.1); null where nobody does. */
+  readonly postmaster: Address | null
   readonly clients: readonly ClientOptions[]
   /** Domains that we take mail for from anywhere, by lower-case A-label. */
   readonly domains: ReadonlyMap<string, DomainOptions>
+  readonly recipientCheck: RecipientCheckOptions
   readonly outside: OutsideOptions
   readonly connections: ConnectionLimits
   readonly limits: AcceptLimits
+  readonly holds: HoldOptions
 }
 
 /** A registered source of mail. Known by the smallest network that holds its address, or by its certificate, which comes first. */
@@ -59,6 +64,22 @@ export interface DomainOptions {
   readonly recipients: 'any' | 'list' | 'ask'
 }
 
+/** How answers about recipients are kept. */
+export interface RecipientCheckOptions {
+  /** How long a recipient is known to exist, or not to, milliseconds. */
+  readonly knownMs: number
+  readonly unknownMs: number
+  /** While nobody can be asked. `accept`: taken, and the domain's own server decides later. `defer`: 450. */
+  readonly unavailable: 'accept' | 'defer'
+}
+
+/** What becomes of a message that a plugin holds, if nobody decides. */
+export interface HoldOptions {
+  /** Milliseconds. */
+  readonly deadlineMs: number
+  readonly afterwards: 'release' | 'reject' | 'discard'
+}
+
 /** What is asked of senders that are not registered. */
 export interface OutsideOptions {
   readonly tls: 'required' | 'optional'
@@ -94,18 +115,12 @@ export interface AcceptLimits {
   /** Bytes and fields of a header. */
   readonly headerBytes: number
   readonly headerFields: number
-  /** Received fields, after which a message is taken to go round in circles (RFC 5321 section 6.3). */
+  /** Received fields, after which a message is taken to go round in circles (RFC 5321 section 6.3: at least 100). */
   readonly hops: number
   /** Received fields of our own, likewise. */
   readonly ownHops: number
   /** Sources that rates, penalties and recipients are remembered of. */
   readonly remembered: number
-  /** How long a recipient is known to exist, or not to, milliseconds. */
-  readonly knownMs: number
-  readonly unknownMs: number
-  /** How long a message is held by a plugin before its deadline's action, milliseconds, and what that is. */
-  readonly holdMs: number
-  readonly holdThen: 'release' | 'reject' | 'discard'
 }
 
 const HOUR = 3_600_000
@@ -144,17 +159,17 @@ export const DEFAULTS = {
     recipients: 100,
     headerBytes: 256 * 1024,
     headerFields: 1000,
-    hops: 50,
+    hops: 100,
     ownHops: 3,
     remembered: 100_000,
-    knownMs: 24 * HOUR,
-    unknownMs: HOUR / 12,
-    holdMs: 5 * 24 * HOUR,
-    holdThen: 'reject',
   },
+  recipientCheck: { knownMs: 24 * HOUR, unknownMs: HOUR / 6, unavailable: 'accept' },
+  holds: { deadlineMs: 5 * 24 * HOUR, afterwards: 'reject' },
 } as const satisfies {
   client: Omit<ClientOptions, 'name'>
   outside: OutsideOptions
   connections: ConnectionLimits
   limits: AcceptLimits
+  recipientCheck: RecipientCheckOptions
+  holds: HoldOptions
 }

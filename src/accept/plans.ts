@@ -27,9 +27,9 @@ function worstOf(message: Outcome, recipient: Outcome | null): Outcome {
 function decided(plan: DeliveryPlan, { verdict, plugin }: Outcome, open: OpenTransaction, now: number): DeliveryPlan {
   if (verdict.action === 'discard') return { do: 'discard', reason: verdict.reason }
   if (verdict.action !== 'hold' || plan.do === 'discard') return plan
-  const { holdMs, holdThen } = open.peer.policy.options.limits
+  const { deadlineMs, afterwards } = open.peer.policy.options.holds
   const owner = `plugin:${plugin ?? ''}`
   // biome-ignore lint/suspicious/noThenProperty: the contract's word for what happens at the deadline; never awaited by itself
-  const hold: Hold = { reason: verdict.reason, owner, until: now + holdMs, then: holdThen }
+  const hold: Hold = { reason: verdict.reason, owner, until: now + deadlineMs, then: afterwards }
   return { do: 'hold', destination: plan.destination, hold }
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts'
-import type { Address } from '../mail/address.ts'
+import { type Address, addressKey } from '../mail/address.ts'
 import type { ReversePath } from '../mail/envelope.ts'
 import type { Later } from '../smtp/server/contract.ts'
-import { recipientKey, unquoted } from './addresses.ts'
-import type { AcceptLimits, DomainOptions } from './options.ts'
+import { isPostmaster, recipientKey } from './addresses.ts'
+import type { AcceptOptions, DomainOptions } from './options.ts'
 import type { RecipientList, RecipientLookup } from './ports.ts'
 
 export type Known = 'exists' | 'unknown' | 'temporary'
@@ -27,40 +27,42 @@ export class Recipients {
   }
 
   /** An unknown that nobody can answer is `temporary`: mail is not refused for good because a part is missing here. */
-  check(to: Address, from: ReversePath, domain: DomainOptions, limits: AcceptLimits): Later<Known> {
+  check(to: Address, from: ReversePath, domain: DomainOptions, options: AcceptOptions): Later<Known> {
     if (domain.recipients === 'any') return 'exists'
     const key = recipientKey(to)
-    if (domain.recipients === 'ask') return this.#ask(key, to, from, limits)
+    if (domain.recipients === 'ask') return this.#ask(key, to, from, options)
     if (this.#list === null) return 'temporary'
     // RFC 5321 section 4.5.1: postmaster exists in every domain
-    return this.#list.has(to.domain, key) || unquoted(to.local).toLowerCase() === 'postmaster' ? 'exists' : 'unknown'
+    const listed = this.#list.has(to.domain, key) || this.#list.has(to.domain, addressKey(to))
+    return listed || isPostmaster(to) ? 'exists' : 'unknown'
   }
 
-  #ask(key: string, to: Address, from: ReversePath, limits: AcceptLimits): Later<Known> {
+  #ask(key: string, to: Address, from: ReversePath, options: AcceptOptions): Later<Known> {
     const answer = this.#answers.get(key)
     if (answer !== undefined && answer.until > this.#clock.now()) return answer.known
     const asked = this.#asking.get(key)
     if (asked !== undefined) return asked
     if (this.#lookup === null) return 'temporary'
     const found = this.#lookup.lookup(to, from)
-    if (typeof found === 'string') return this.#remember(key, found, limits)
-    return this.#wait(key, found, limits)
+    if (typeof found === 'string') return this.#remember(key, found, options)
+    return this.#wait(key, found, options)
   }
 
-  #wait(key: string, found: Promise<Known>, limits: AcceptLimits): Promise<Known> {
+  #wait(key: string, found: Promise<Known>, options: AcceptOptions): Promise<Known> {
     const waiting = found
       .catch((): Known => 'temporary')
-      .then((known) => this.#remember(key, known, limits))
+      .then((known) => this.#remember(key, known, options))
       .finally(() => this.#asking.delete(key))
     this.#asking.set(key, waiting)
     return waiting
   }
 
-  #remember(key: string, known: Known, limits: AcceptLimits): Known {
+  #remember(key: string, known: Known, options: AcceptOptions): Known {
     this.#answers.delete(key)
     if (known !== 'exists' && known !== 'unknown') return 'temporary'
+    const { recipientCheck, limits } = options
     if (this.#answers.size >= limits.remembered) this.#forgetOldest()
-    const forMs = known === 'exists' ? limits.knownMs : limits.unknownMs
+    const forMs = known === 'exists' ? recipientCheck.knownMs : recipientCheck.unknownMs
     this.#answers.set(key, { known, until: this.#clock.now() + forMs })
     return known
   }

@@ -1,6 +1,7 @@
 import { merge, NOTHING, type Outcome } from '../inspect/outcome.ts'
 import { formatPath } from '../mail/address.ts'
 import type { Recipient } from '../mail/envelope.ts'
+import type { Reply } from '../mail/reply.ts'
 import type {
   DataSink,
   HandlerReply,
@@ -8,6 +9,7 @@ import type {
   MailCommand,
   SessionHandler,
   Transaction,
+  WireEnd,
   WireLimits,
   WireSession,
   WireTls,
@@ -27,6 +29,7 @@ import {
 } from './checks.ts'
 import type { Core } from './core.ts'
 import { MessageSink } from './message.ts'
+import { finalRecipients } from './postmaster.ts'
 import type { Known } from './recipients.ts'
 import { RemoteName } from './remote-name.ts'
 import { MAIL_OK, OK, RCPT_OK, type Refusal } from './replies.ts'
@@ -148,7 +151,7 @@ export class AcceptSession implements SessionHandler {
     if (refusal !== null) return this.#refuseRcpt(open, refusal, wire, to)
     const domain = policy.options.domains.get(to.address.domain)
     if (domain === undefined) return this.#known(open, wire, rcptTo, to, 'exists', true)
-    const known = this.#core.recipients.check(to.address, open.mail.from, domain, policy.options.limits)
+    const known = this.#core.recipients.check(to.address, open.mail.from, domain, policy.options)
     if (typeof known === 'string') return this.#known(open, wire, rcptTo, to, known, false)
     return known.then((answer) => this.#known(open, wire, rcptTo, to, answer, false))
   }
@@ -179,7 +182,8 @@ export class AcceptSession implements SessionHandler {
   #checkKnown({ policy, client, source }: Peer, known: Known): Refusal | null {
     const { replies, options } = policy
     if (known === 'exists') return null
-    if (known === 'temporary') return replies.recipientUnchecked
+    if (known === 'temporary')
+      return options.recipientCheck.unavailable === 'accept' ? null : replies.recipientUnchecked
     if (client !== null || ++this.#unknown <= options.outside.unknownRecipients) return replies.unknownRecipient
     this.#core.penalties.give(source, options.outside.penaltyMs)
     return replies.harvesting
@@ -209,17 +213,30 @@ export class AcceptSession implements SessionHandler {
     this.#transaction = null
     this.#gone = new AbortController()
     const view = this.#view(open.peer, wire)
-    return new MessageSink(this.#core, { open, wire, view, rcptTo, gone: this.#gone.signal })
+    return new MessageSink(this.#core, {
+      open,
+      wire,
+      view,
+      rcptTo: finalRecipients(rcptTo, open.peer.policy),
+      gone: this.#gone.signal,
+    })
+  }
+
+  /** The wire's own refusals stand in the same record as ours. */
+  refused(wire: WireSession, reply: Reply): void {
+    this.#refuse({ reason: `wire-${reply.code}`, reply }, wire)
   }
 
   reset(): void {
     this.#transaction = null
   }
 
-  closed(): void {
+  closed(wire: WireSession, why: WireEnd): void {
     this.#transaction = null
     this.#gone?.abort()
     this.#leave()
+    const line = { session: wire.id, client: this.#peer?.client?.name ?? '*', address: wire.remoteAddress, why }
+    this.#core.ports.log.debug({ ...line, messages: this.#transactions }, 'closed')
   }
 
   /** Anew after a reload, and after TLS: the certificate may name another client than the address. */

@@ -3,6 +3,7 @@ import type { Recipient } from '../mail/envelope.ts'
 import type { MailCommand } from '../smtp/server/contract.ts'
 import { recipientKey } from './addresses.ts'
 import type { Peer } from './checks.ts'
+import { finalRecipient } from './postmaster.ts'
 
 /** What has been decided about a transaction so far. Keeps the policy that it began under. */
 export class OpenTransaction {
@@ -34,7 +35,9 @@ export class OpenTransaction {
   added(to: Recipient, elsewhere: boolean, outcome: Outcome): void {
     if (elsewhere) this.elsewhere = true
     if (outcome.results.length === 0) return
-    this.#recipients.set(recipientKey(to.address), outcome)
+    const key = recipientKey(finalRecipient(to, this.peer.policy).address)
+    const known = this.#recipients.get(key)
+    this.#recipients.set(key, known === undefined ? outcome : merge([known, outcome]))
     const shared: Outcome = { ...outcome, verdict: { action: 'continue' }, plugin: null }
     this.#outcome = merge([this.#outcome, shared])
   }
