@@ -9,15 +9,17 @@ export interface WaitOptions {
   readonly detail?: () => string
 }
 
+type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>
+
 /** Asks again and again until the answer is truthy, and gives that answer. Rejects after `timeoutMs` (default 20 s). */
 export async function waitFor<T>(
   ask: () => T | Promise<T>,
   { what, timeoutMs = 20_000, everyMs = 20, detail = () => '' }: WaitOptions,
-): Promise<NonNullable<T>> {
+): Promise<Truthy<T>> {
   const end = performance.now() + timeoutMs
   for (;;) {
     const answer = await ask()
-    if (answer) return answer
+    if (answer) return answer as Truthy<T>
     if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain for ${what}\n${detail()}`.trimEnd())
     await sleep(everyMs)
   }

@@ -21,7 +21,7 @@ async function main(): Promise<number> {
 const placeOf = (): string => resolve(options.state ?? '.quickstart')
 
 async function once(folder: string): Promise<number> {
-  const intact = await attempt(folder)
+  const intact = await attempt(() => show(folder))
   await stopAll(folder)
   if (intact) rmSync(folder, { recursive: true, force: true })
   say(
@@ -34,17 +34,19 @@ async function once(folder: string): Promise<number> {
 
 async function stay(folder: string): Promise<number> {
   if (await stopAll(folder)) say('Stopped what an earlier run had left running.')
-  makeFolder(folder)
-  const intact = await attempt(folder)
+  const intact = await attempt(() => {
+    makeFolder(folder)
+    return show(folder)
+  })
   if (!intact) await stopAll(folder)
   if (intact) announce(folder)
   return intact ? 0 : 1
 }
 
 /** True if both messages arrived intact. */
-async function attempt(folder: string): Promise<boolean> {
+async function attempt(story: () => Promise<boolean>): Promise<boolean> {
   try {
-    return await show(folder)
+    return await story()
   } catch (error) {
     say(`\nThis went wrong: ${error instanceof Error ? error.message : String(error)}`)
     return false

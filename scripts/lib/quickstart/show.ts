@@ -97,7 +97,7 @@ async function arrival({ received, folder }: Setup, message: Sample): Promise<{ 
 }
 
 function queueIdIn(reply: string): string {
-  const [, id] = /\b([0-9A-HJKMNP-TV-Z]{11})\b/.exec(reply) ?? []
+  const [, id] = /queued as ([0-9A-Z]{11})/.exec(reply) ?? []
   if (id === undefined) throw new Error(`the reply names no queue id: ${reply}`)
   return id
 }
