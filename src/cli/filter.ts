@@ -2,9 +2,9 @@ import type { Command } from 'commander'
 import type { ApiFilter, ApiState } from './api.ts'
 import { choice, span } from './options.ts'
 
-/** What `--state`, `--domain` and the other filters gave. */
+/** What `--in-state`, `--domain` and the other filters gave. */
 export interface FilterOptions {
-  readonly state?: ApiState
+  readonly inState?: ApiState
   readonly domain?: string
   readonly destination?: string
   readonly client?: string
@@ -18,13 +18,7 @@ export interface FilterOptions {
 /** Adds the filters of the queue to a command. */
 export function withFilters(command: Command): Command {
   return command
-    .addOption(
-      choice('-s, --state <state>', 'recipients in this state (the state folder is --state-dir)', [
-        'pending',
-        'leased',
-        'held',
-      ]),
-    )
+    .addOption(choice('-s, --in-state <state>', 'recipients in this state', ['pending', 'leased', 'held']))
     .option('-d, --domain <domain>', 'recipients in this domain')
     .option('--destination <name>', 'recipients that wait for this destination')
     .option('--client <name>', "messages from this client ('*' is the outside world, postern our own notices)")
@@ -36,10 +30,10 @@ export function withFilters(command: Command): Command {
 
 /** The filter for the API; `queueIds` as given on the command line. */
 export function apiFilter(options: FilterOptions, queueIds: readonly string[], now: number): ApiFilter {
-  const { state, domain, destination, client, sender, recipient, older, newer } = options
+  const { inState, domain, destination, client, sender, recipient, older, newer } = options
   return {
     ...(queueIds.length > 0 && { queueIds }),
-    ...(state !== undefined && { state }),
+    ...(inState !== undefined && { state: inState }),
     ...(domain !== undefined && { domain }),
     ...(destination !== undefined && { destination }),
     ...(client !== undefined && { client }),

@@ -6,15 +6,15 @@ import { parseMoment, parseSpan } from './text/time.ts'
 export interface DaemonOptions {
   readonly config?: string
   readonly socket?: string
-  readonly stateDir?: string
+  readonly state?: string
   readonly json?: boolean
 }
 
-/** Adds `--config`, `--state-dir`, `--socket` and `--json`. */
+/** Adds `--config`, `--state`, `--socket` and `--json`. */
 export function withDaemonOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'configuration file, which says where the daemon listens')
-    .option('--state-dir <dir>', 'state folder of the daemon, where it was started with --state')
+    .option('--state <dir>', 'state folder, where the daemon was started with one of its own')
     .option('--socket <path>', 'admin socket of the daemon')
     .option('--json', 'print JSON for programs')
 }

@@ -7,7 +7,7 @@ import { CommandFailure, EXIT } from './exit.ts'
 export interface Whereabouts {
   readonly socket?: string
   readonly config?: string
-  readonly stateDir?: string
+  readonly state?: string
 }
 
 export const DEFAULT_CONFIG = '/etc/postern/postern.yaml'
@@ -36,7 +36,7 @@ export function configPath(where: Whereabouts, env: NodeJS.ProcessEnv = process.
 function socketFromConfig(where: Whereabouts, env: NodeJS.ProcessEnv): string {
   const file = configPath(where, env)
   const { socket, state } = readKeys(file)
-  const folder = where.stateDir ?? env.POSTERN_STATE ?? (state === null ? DEFAULT_STATE : resolve(dirname(file), state))
+  const folder = where.state ?? env.POSTERN_STATE ?? (state === null ? DEFAULT_STATE : resolve(dirname(file), state))
   if (socket === null) return resolve(folder, SOCKET_NAME)
   return socket.startsWith('$STATE/') ? resolve(folder, socket.slice('$STATE/'.length)) : resolve(dirname(file), socket)
 }

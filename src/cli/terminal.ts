@@ -10,6 +10,8 @@ export interface Terminal {
   print(...lines: string[]): void
   /** A value as one line of JSON on standard output. */
   json(value: unknown): void
+  /** A list as one JSON document, an item a line, printed as it comes. */
+  jsonList(name: string): JsonList
   /** Bytes on standard output, unchanged. Not for a terminal. */
   raw(chunks: AsyncIterable<Buffer>): Promise<void>
   /** A line on standard error: hints and progress, so that standard output stays clean. */
@@ -20,6 +22,28 @@ export interface Terminal {
   confirm(question: string): Promise<boolean>
 }
 
+export interface JsonList {
+  add(items: readonly unknown[]): void
+  /** Ends the document, with further fields after the list. */
+  end(fields: Readonly<Record<string, unknown>>): void
+}
+
+function jsonList(name: string, write: (text: string) => void): JsonList {
+  const head = `{${JSON.stringify(name)}:[\n`
+  let before = head
+  const add = (item: unknown) => {
+    write(before + printableJson(item))
+    before = ',\n'
+  }
+  return {
+    add: (items) => items.forEach(add),
+    end(fields) {
+      const more = Object.entries(fields).map(([field, value]) => `,${JSON.stringify(field)}:${printableJson(value)}`)
+      write(`${before === head ? head : '\n'}]${more.join('')}}\n`)
+    },
+  }
+}
+
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr } = process
@@ -28,6 +52,7 @@ export function processTerminal(): Terminal {
     columns: stdout.isTTY ? stdout.columns : null,
     print: (...lines) => void stdout.write(lines.map((line) => `${printable(line)}\n`).join('')),
     json: (value) => void stdout.write(`${printableJson(value)}\n`),
+    jsonList: (name) => jsonList(name, (text) => void stdout.write(text)),
     raw: (chunks) => pipeline(chunks, stdout, { end: false }),
     hint: (line) => void stderr.write(`${printable(line)}\n`),
     interactive: stdin.isTTY === true && stderr.isTTY === true,

@@ -7,16 +7,16 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export interface LogOptions {
   /** Events below it are not written. */
   readonly level: LogLevel
-  /** `stdout`, `stderr`, or the path of a file that is appended to (created with mode 0640). */
-  readonly destination: string
+  /** File descriptor to write to. Default 1, standard output: the service manager keeps, rotates and forwards it. */
+  readonly fd?: number
+  /** Where given, addresses of people stand in the log as tokens made with this key (32 random bytes), not in clear. */
+  readonly addressKey?: Buffer
 }
 
 /** The log of the process, with what its owner needs to run it. */
 export interface LogSink {
   readonly log: Log
   setLevel(level: LogLevel): void
-  /** Opens the file anew, after it was moved away (logrotate). Nothing happens for stdout and stderr. */
-  reopen(): void
   /** Lines that were lost because the destination took nothing for too long. */
   dropped(): number
   /** Writes out everything that waits, before it returns. */
@@ -30,8 +30,7 @@ const GATHER_BYTES = 8_192
 const GATHER_MS = 100
 // A reader that has stopped (a full pipe) costs at most this much memory; beyond it lines are dropped and counted
 const MAX_WAITING_BYTES = 8 * 1_048_576
-const FILE_MODE = 0o640
-const LONGEST_STRING = 2_048
+const LONGEST_STRING = 4_096
 
 /**
  * Makes the log of the process: pino, one JSON object a line, `time` in milliseconds since 1970.
@@ -40,16 +39,13 @@ const LONGEST_STRING = 2_048
  */
 export function createLog(options: LogOptions): LogSink {
   const sink = { dropped: 0, closed: false }
-  const stream = openDestination(options.destination)
+  const stream = openDestination(options.fd ?? 1)
   stream.on('drop', () => sink.dropped++)
-  const logger = pino(pinoOptions(options.level), stream)
+  const logger = pino(pinoOptions(options), stream)
   return {
     log: logger,
     setLevel: (level) => {
       logger.level = level
-    },
-    reopen: () => {
-      if (!isStandard(options.destination)) stream.reopen()
     },
     dropped: () => sink.dropped,
     flush: () => flush(stream),
@@ -63,38 +59,37 @@ export function createLog(options: LogOptions): LogSink {
   }
 }
 
-function pinoOptions(level: LogLevel): pino.LoggerOptions {
+function pinoOptions({ level, addressKey }: LogOptions): pino.LoggerOptions {
+  const redact = createRedactor({ longest: LONGEST_STRING, addressKey: addressKey ?? null })
+  const error = (err: unknown) =>
+    err instanceof Error ? redact({ ...pino.stdSerializers.err(err) } as Record<string, unknown>) : err
   return {
     level,
     base: null,
-    formatters: { level: (label) => ({ level: label }), log: createRedactor(LONGEST_STRING) },
-    serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
+    formatters: { level: (label) => ({ level: label }), log: redact },
+    serializers: { err: error, error },
   }
 }
 
 type Destination = ReturnType<typeof pino.destination>
 
-function openDestination(destination: string): Destination {
+function openDestination(fd: number): Destination {
   const stream = pino.destination({
-    dest: isStandard(destination) ? (destination === 'stdout' ? 1 : 2) : destination,
+    dest: fd,
     sync: false,
     minLength: GATHER_BYTES,
     maxLength: MAX_WAITING_BYTES,
     periodicFlush: GATHER_MS,
-    mode: FILE_MODE,
-    append: true,
   })
   // Without a listener an error here would end the process; the bytes stay and are tried again with the next line
   stream.on('error', () => {})
   return stream
 }
 
-const isStandard = (destination: string): boolean => destination === 'stdout' || destination === 'stderr'
-
 function flush(stream: Destination): void {
   try {
     stream.flushSync()
   } catch {
-    // not yet open, or broken: there is nowhere left to say so
+    // broken: there is nowhere left to say so
   }
 }

@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto'
+
 const HIDDEN = '[hidden]'
 const DEEPEST = 4
 
@@ -24,13 +26,21 @@ const SECRET = new Set([
 
 type Fields = Record<string, unknown>
 
+export interface RedactOptions {
+  /** Characters that a string may have. */
+  readonly longest: number
+  /** Where given, every e-mail address becomes a token made with this key; 32 random bytes, kept secret. */
+  readonly addressKey: Buffer | null
+}
+
 /**
- * Makes the function that every line of the log goes through: it replaces secrets and cuts strings to
- * `longest` characters. It returns the very object it was given where nothing had to change, which
- * is nearly always.
+ * Makes the function that every line of the log goes through: it replaces secrets, cuts long
+ * strings, and hides addresses where that is wanted. It returns the very object it was given where
+ * nothing had to change, which is nearly always.
  */
-export function createRedactor(longest: number): (fields: Fields) => Fields {
+export function createRedactor({ longest, addressKey }: RedactOptions): (fields: Fields) => Fields {
   const isSecret = secretNames()
+  const hide = addressKey === null ? (text: string) => text : addressHider(addressKey)
 
   function inFields(fields: Fields, depth: number): Fields {
     let changed: Fields | null = null
@@ -45,7 +55,7 @@ export function createRedactor(longest: number): (fields: Fields) => Fields {
   }
 
   function inValue(value: unknown, depth: number): unknown {
-    if (typeof value === 'string') return value.length > longest ? `${value.slice(0, longest)}…` : value
+    if (typeof value === 'string') return hide(value.length > longest ? `${value.slice(0, longest)}…` : value)
     if (typeof value !== 'object' || value === null || value instanceof Error) return value
     if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
     if (depth === DEEPEST) return '[deep]'
@@ -58,6 +68,15 @@ export function createRedactor(longest: number): (fields: Fields) => Fields {
   }
 
   return (fields) => inFields(fields, 0)
+}
+
+const ADDRESS = /[^\s<>()[\]"',:;=]+@[^\s<>()[\]"',:;=]+/g
+
+// Without a key a token could be undone by trying addresses out, of which a health service has lists
+function addressHider(key: Buffer): (text: string) => string {
+  const token = (address: string) =>
+    `addr:${createHmac('sha256', key).update(address.toLowerCase()).digest('hex').slice(0, 16)}`
+  return (text) => (text.includes('@') ? text.replace(ADDRESS, token) : text)
 }
 
 // Names come from the code, so there are few of them; the bound is for facts that a plugin makes up

@@ -2,10 +2,11 @@ import { Command } from 'commander'
 import type { ApiTracedMessage, ApiTracePage } from '../api.ts'
 import { CommandFailure, EXIT } from '../exit.ts'
 import { type DaemonOptions, pastMoment, wholeNumber, withDaemonOptions } from '../options.ts'
+import { jsonOutput, type Output, type PagingOptions, showPages } from '../paging.ts'
 import { openSession, type Session } from '../session.ts'
 import { describeTrace } from '../text/trace.ts'
 
-interface TraceOptions extends DaemonOptions {
+interface TraceOptions extends DaemonOptions, PagingOptions {
   readonly messageId?: string
   readonly from?: string
   readonly to?: string
@@ -13,8 +14,6 @@ interface TraceOptions extends DaemonOptions {
   readonly domain?: string
   readonly since?: number
   readonly until?: number
-  readonly limit: number
-  readonly all?: boolean
 }
 
 const PAGE = 20
@@ -33,11 +32,13 @@ export function traceCommand(): Command {
     .option('--until <time>', 'received before, likewise', pastMoment)
     .option('-n, --limit <count>', 'messages at the most', wholeNumber, PAGE)
     .option('-a, --all', 'all of them, page by page')
+    .option('--after <cursor>', 'go on where an earlier call ended')
   return withDaemonOptions(command).addHelpText('after', HELP).action(trace)
 }
 
 const HELP = `
-With --json each message is one line (NDJSON), as GET /v1/trace gives it.
+With --json it prints one document, {"messages": […], "next": cursor or null}, with a message on
+each line, as GET /v1/trace gives it.
 
 Examples:
   postern trace 00KX3T9A001
@@ -54,19 +55,12 @@ async function trace(queueId: string | undefined, options: TraceOptions): Promis
       'Say which message: a queue id, --message-id, --to, --since or another filter.',
     )
   }
-  let left = options.all === true ? Number.POSITIVE_INFINITY : options.limit
-  let shown = 0
-  let cursor: string | undefined
-  do {
-    const limit = Math.min(left, LARGEST_PAGE)
-    const page = await session.api.get<ApiTracePage>('/v1/trace', { ...query, cursor, limit })
-    show(session, page.messages, shown === 0)
-    shown += page.messages.length
-    left -= page.messages.length
-    cursor = page.next ?? undefined
-  } while (cursor !== undefined && left > 0)
-  if (shown === 0) throw new CommandFailure(EXIT.notFound, 'No message matches in what is recorded.')
-  if (cursor !== undefined) session.terminal.hint('There is more: narrow it down, raise --limit, or use --all.')
+  const ask = (page: object) => session.api.get<ApiTracePage>('/v1/trace', { ...query, ...page })
+  const output = session.json ? jsonOutput<ApiTracedMessage>(session) : textOutput(session)
+  const shown = await showPages(ask, options, LARGEST_PAGE, output)
+  if (shown === 0 && queueId !== undefined) {
+    throw new CommandFailure(EXIT.notFound, `There is no record of ${queueId}.`)
+  }
 }
 
 function apiQuery(queueId: string | undefined, options: TraceOptions): Readonly<Record<string, string>> {
@@ -76,9 +70,16 @@ function apiQuery(queueId: string | undefined, options: TraceOptions): Readonly<
   return Object.fromEntries(Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
 
-function show({ terminal, json, now }: Session, messages: readonly ApiTracedMessage[], first: boolean): void {
-  for (const [i, message] of messages.entries()) {
-    if (json) terminal.json(message)
-    else terminal.print(...(first && i === 0 ? [] : ['']), ...describeTrace(message, now))
+function textOutput({ terminal, now }: Session): Output<ApiTracedMessage> {
+  let shown = 0
+  return {
+    show(messages) {
+      for (const message of messages) terminal.print(...(shown++ === 0 ? [] : ['']), ...describeTrace(message, now))
+    },
+    end(next) {
+      if (shown === 0) terminal.hint('No message matches.')
+      if (next !== null)
+        terminal.hint(`There is more: narrow it down, raise --limit, or use --all; --after ${next} goes on from here.`)
+    },
   }
 }

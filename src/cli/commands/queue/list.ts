@@ -2,16 +2,13 @@ import { Command } from 'commander'
 import type { ApiMessage, ApiQueuePage, ApiRecipient } from '../../api.ts'
 import { apiFilter, type FilterOptions, withFilters } from '../../filter.ts'
 import { type DaemonOptions, wholeNumber, withDaemonOptions } from '../../options.ts'
+import { jsonOutput, type Output, type PagingOptions, showPages } from '../../paging.ts'
 import { openSession, type Session } from '../../session.ts'
 import { formatSize } from '../../text/size.ts'
 import { type Column, table } from '../../text/table.ts'
 import { formatDue, formatSpan } from '../../text/time.ts'
 
-interface ListOptions extends DaemonOptions, FilterOptions {
-  readonly limit: number
-  readonly all?: boolean
-  readonly after?: string
-}
+interface ListOptions extends DaemonOptions, FilterOptions, PagingOptions {}
 
 const PAGE = 50
 const LARGEST_PAGE = 1_000
@@ -26,51 +23,35 @@ export function listCommand(): Command {
 }
 
 const HELP = `
-With --json each message is one line (NDJSON), as GET /v1/queue gives it.
+With --json it prints one document, {"messages": […], "next": cursor or null}, with a message on
+each line, as GET /v1/queue gives it.
 
 Examples:
   postern queue list --domain royal.example.test
-  postern queue list --state held
+  postern queue list --in-state held
   postern queue list --older 4h --client pathology-analysers
-  postern queue list --all --json | jq -r .queueId`
+  postern queue list --all --json | jq -r '.messages[].queueId'`
 
 async function list(options: ListOptions): Promise<void> {
   const session = openSession(options)
   const filter = apiFilter(options, [], session.now)
-  let left = options.all === true ? Number.POSITIVE_INFINITY : options.limit
+  const ask = (page: object) => session.api.get<ApiQueuePage>('/v1/queue', { ...filter, ...page })
+  await showPages(ask, options, LARGEST_PAGE, session.json ? jsonOutput(session) : tableOutput(session))
+}
+
+function tableOutput({ terminal, now }: Session): Output<ApiMessage> {
   let shown = 0
-  let cursor = options.after
-  do {
-    const page = await session.api.get<ApiQueuePage>('/v1/queue', {
-      ...filter,
-      cursor,
-      limit: Math.min(left, LARGEST_PAGE),
-    })
-    show(session, page.messages)
-    shown += page.messages.length
-    left -= page.messages.length
-    cursor = page.next ?? undefined
-  } while (cursor !== undefined && left > 0)
-  tellRest(session, shown, cursor)
-}
-
-function show({ terminal, json, now }: Session, messages: readonly ApiMessage[]): void {
-  if (json) {
-    for (const message of messages) terminal.json(message)
-  } else if (messages.length > 0) {
-    terminal.print(
-      ...table(
-        COLUMNS,
-        messages.flatMap((message) => rows(message, now)),
-        terminal.columns,
-      ),
-    )
+  return {
+    show(messages) {
+      shown += messages.length
+      const lines = messages.flatMap((message) => rows(message, now))
+      if (lines.length > 0) terminal.print(...table(COLUMNS, lines, terminal.columns))
+    },
+    end(next) {
+      if (shown === 0) terminal.print('Nothing waits.')
+      if (next !== null) terminal.hint(`There is more: --all shows everything, --after ${next} goes on from here.`)
+    },
   }
-}
-
-function tellRest({ terminal, json }: Session, shown: number, cursor: string | undefined): void {
-  if (shown === 0 && !json) terminal.print('Nothing waits.')
-  if (cursor !== undefined) terminal.hint(`There is more: --all shows everything, --after ${cursor} goes on from here.`)
 }
 
 /** One line of the list: a recipient, with its message's part on the first line of each message. */
