@@ -13,6 +13,8 @@ export interface Running {
   readonly pid: number
   /** Everything it wrote, standard output and error in the order of arrival. */
   output(): string
+  /** The last pieces of that, without going through all of it. */
+  tail(): string
   readonly ended: Promise<Ended>
   readonly alive: boolean
   signal(signal: NodeJS.Signals): void
@@ -30,6 +32,7 @@ export async function start(command: string, args: readonly string[], options: S
     pid,
     ended,
     output: () => Buffer.concat(chunks).toString(),
+    tail: () => Buffer.concat(chunks.slice(-2)).toString(),
     get alive() {
       return child.exitCode === null && child.signalCode === null
     },

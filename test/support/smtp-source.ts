@@ -38,7 +38,7 @@ export async function startSmtpSink(scope: Scope, ...args: string[]): Promise<Sm
   const sink = await start('/usr/sbin/smtp-sink', ['-u', 'postfix', '-c', ...args, `127.0.0.1:${port}`, '1024'])
   defer(scope, () => end(sink))
   await waitFor(() => answers(port), { what: 'smtp-sink to listen', detail: sink.output })
-  return { port, count: () => totals(sink.output()) }
+  return { port, count: () => totals(sink.tail()) }
 }
 
 /** The last of `sess=1 quit=1 mesg=1`. */
