@@ -1,0 +1,137 @@
+import { isIP } from 'node:net'
+import { type Address, parseAddress, parseDomain } from '../mail/address.ts'
+import { type HostPort, parseHostPort } from './endpoint.ts'
+import { type Field, forms, refined, shapeOf, value } from './fields.ts'
+import { type Network, parseNetwork } from './network.ts'
+import {
+  type Duration,
+  formatDuration,
+  formatSize,
+  type Rate,
+  readDuration,
+  readPercent,
+  readRate,
+  readSize,
+  type Share,
+  type Size,
+} from './values.ts'
+
+/** The kinds of scalar that keys hold, each with its bounds and the words for them. */
+
+export function integer(min: number, max: number, unit = ''): Field<number> {
+  const what = unit === '' ? 'a whole number' : `a whole number of ${unit}`
+  return value(`${what}, ${min} to ${max}`, (input) =>
+    Number.isSafeInteger(input) && within(input as number, min, max) ? (input as number) : undefined,
+  )
+}
+
+/** `min` and `max` as they are written: `1m`, `30d`. */
+export function duration(min: string, max: string): Field<Duration> {
+  const [low, high] = [bound(readDuration(min === '0' ? 0 : min)), bound(readDuration(max))]
+  const expects = `a duration such as 500ms, 30s, 5m, 4h or 5d, ${formatDuration(low)} to ${formatDuration(high)}`
+  return value(expects, (input) => bounded(readDuration(input), low, high))
+}
+
+export function size(min: string, max: string): Field<Size> {
+  const [low, high] = [bound(readSize(min)), bound(readSize(max))]
+  const expects = `a size such as 64KiB, 35MiB or 2GiB, ${formatSize(low)} to ${formatSize(high)}`
+  return value(expects, (input) => bounded(readSize(input), low, high))
+}
+
+export const rate = (): Field<Rate> => value('a rate such as 30/minute (per second, minute, hour or day)', readRate)
+
+export function percent(min: number, max: number): Field<Share> {
+  return value(`a percentage, ${min}% to ${max}%`, (input) => bounded(readPercent(input), min / 100, max / 100))
+}
+
+export const flag = (): Field<boolean> =>
+  value('true or false', (input) => (typeof input === 'boolean' ? input : undefined))
+
+export function choice<const T extends string>(...choices: readonly T[]): Field<T> {
+  return value(choices.length === 1 ? `${choices[0]}` : orList(choices), (input) => choices.find((c) => c === input))
+}
+
+/** Text of 1 to `max` characters on one line. */
+export function text(max: number): Field<string> {
+  return value(`text on one line, at most ${max} characters`, (input) => (isLine(input, max) ? input : undefined))
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+const CONTROL = /[\u0000-\u001f\u007f]/
+const isLine = (input: unknown, max: number): input is string =>
+  typeof input === 'string' && input.length > 0 && input.length <= max && !CONTROL.test(input)
+
+export function pattern(expects: string, shape: RegExp): Field<string> {
+  return value(expects, (input) => (typeof input === 'string' && shape.test(input) ? input : undefined))
+}
+
+/** A domain name, as lower-case A-labels. */
+export const domain = (): Field<string> =>
+  value('a domain name such as example.test', (input) =>
+    typeof input === 'string' && !input.startsWith('[') ? (parseDomain(input) ?? undefined) : undefined,
+  )
+
+/** A domain name, or one with a leading dot for all names below it. */
+export const domainOrBelow = (): Field<string> =>
+  value('a domain name such as example.test, or .example.test for all names below it', (input) => {
+    if (typeof input !== 'string' || input.startsWith('[')) return undefined
+    const below = input.startsWith('.')
+    const name = parseDomain(below ? input.slice(1) : input)
+    return name === null ? undefined : `${below ? '.' : ''}${name}`
+  })
+
+export const mailbox = (): Field<Address> =>
+  value('an e-mail address', (input) =>
+    typeof input === 'string' ? (parseAddress(input, { utf8: true }) ?? undefined) : undefined,
+  )
+
+export const network = (): Field<Network> =>
+  value('a network such as 10.20.0.0/24, 2001:db8::/32 or 10.1.2.3, with no bits set after the prefix', parseNetwork)
+
+export const ipAddress = (family?: 4 | 6): Field<string> =>
+  value(family === undefined ? 'an IP address' : `an IPv${family} address`, (input) => {
+    const found = typeof input === 'string' ? isIP(input) : 0
+    return found !== 0 && (family === undefined || found === family) ? (input as string) : undefined
+  })
+
+export const hostPort = (defaultPort: number): Field<HostPort> =>
+  value(`a host or host:port (port ${defaultPort} if not given), IPv6 in brackets`, (input) =>
+    parseHostPort(input, defaultPort),
+  )
+
+/** A name server: an IP address, which has no name that would have to be looked up first. */
+export const resolver = (): Field<HostPort> =>
+  value('an IP address, or address:port (IPv6 in brackets)', (input) => {
+    const found = parseHostPort(input, 53)
+    return found !== undefined && isIP(found.host) !== 0 ? found : undefined
+  })
+
+/** SHA-256 of a certificate (DER), as lower-case hex without colons. */
+export const fingerprint = (): Field<string> =>
+  value('a SHA-256 fingerprint: 64 hex digits, with or without colons', (input) => {
+    const hex = typeof input === 'string' ? input.replaceAll(':', '').toLowerCase() : ''
+    return /^[0-9a-f]{64}$/.test(hex) ? hex : undefined
+  })
+
+/** A field that may be `off`, which gives null. YAML 1.1 habits make `off` a boolean; both are taken. */
+export function orOff<T>(field: Field<T>): Field<T | null> {
+  const isOff = (input: unknown) => input === 'off' || input === false
+  const off = value<T | null>('off', () => null)
+  const on = refined(field, (found): T | null => found)
+  const shape = shapeOf(field)
+  return forms(`${shape.is === 'value' ? shape.expects : 'a value'}, or off`, field, (input) =>
+    isOff(input) ? off : on,
+  )
+}
+
+const within = (found: number, min: number, max: number): boolean => found >= min && found <= max
+
+const bounded = (found: number | undefined, min: number, max: number): number | undefined =>
+  found !== undefined && within(found, min, max) ? found : undefined
+
+function bound(found: number | undefined): number {
+  if (found === undefined) throw new Error('a bound in the schema cannot be read')
+  return found
+}
+
+const orList = (words: readonly string[]): string => `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`

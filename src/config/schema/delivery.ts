@@ -1,0 +1,90 @@
+import { type Context, path } from '../context.ts'
+import { type Field, forms, key, list, optional, refined, section } from '../fields.ts'
+import { choice, domain, duration, integer, ipAddress, percent, resolver, size } from '../kinds.ts'
+import type { Share, Size } from '../values.ts'
+
+/** Disk space that must stay free: so many bytes, or a share of the disk. */
+export type Reserve = { readonly is: 'bytes'; readonly bytes: Size } | { readonly is: 'share'; readonly share: Share }
+
+const reserve = (): Field<Reserve> => {
+  const bytes = refined(size('0B', '1024GiB'), (found): Reserve => ({ is: 'bytes', bytes: found }))
+  const share = refined(percent(0, 90), (found): Reserve => ({ is: 'share', share: found }))
+  return forms('a size such as 512MiB, or a percentage such as 5%', bytes, (input) =>
+    typeof input === 'string' && input.trim().endsWith('%') ? share : bytes,
+  )
+}
+
+export const spool = section({
+  contentInRow: key(
+    size('0B', '1MiB'),
+    '64KiB',
+    'Messages up to this size lie in the database itself, larger ones in a file each. Change it only after measuring.',
+  ),
+  reserve: key(
+    reserve(),
+    '512MiB',
+    'Disk space that stays free, or a percentage of the disk. Below it new mail is deferred (452); what is queued still goes out.',
+  ),
+})
+
+const timeouts = section({
+  connect: key(duration('1s', '10m'), '30s', 'Until the connection stands, for each address.'),
+  greeting: key(duration('1s', '30m'), '5m', 'Until its greeting.'),
+  hello: key(duration('1s', '30m'), '5m', 'Until its reply to EHLO.'),
+  tls: key(duration('1s', '30m'), '1m', 'Until TLS is agreed.'),
+  auth: key(duration('1s', '30m'), '2m', 'Until its reply to our login.'),
+  mail: key(duration('1s', '30m'), '5m', 'Until its reply to MAIL.'),
+  rcpt: key(duration('1s', '30m'), '5m', 'Until its reply to RCPT.'),
+  data: key(duration('1s', '30m'), '2m', 'Until it lets us send the content.'),
+  block: key(duration('1s', '30m'), '3m', 'Between two pieces of content that it takes.'),
+  end: key(
+    duration('1s', '1h'),
+    '10m',
+    'Until it confirms the whole message. Shorter ones make duplicates: the host may already have taken it.',
+  ),
+})
+
+export const delivery = section({
+  helo: optional(domain(), 'relay.example.test', 'hostname', 'Our name in EHLO, where it is not hostname.'),
+  families: key(
+    list(choice('ipv6', 'ipv4'), { min: 1, max: 2 }),
+    ['ipv6', 'ipv4'],
+    'The address families that are tried, in order.',
+  ),
+  localAddressV4: optional(ipAddress(4), '192.0.2.25', 'the system chooses', 'The IPv4 address to send from.'),
+  localAddressV6: optional(ipAddress(6), '2001:db8::25', 'the system chooses', 'The IPv6 address to send from.'),
+  minTlsVersion: key(
+    choice('TLSv1.2', 'TLSv1.3'),
+    'TLSv1.2',
+    'The oldest version of TLS that is spoken with next hops.',
+  ),
+  timeouts: key(
+    timeouts,
+    {},
+    'How long each step of sending may take. The defaults are those of RFC 5321 section 4.5.3.2.',
+  ),
+})
+
+export const dns = section({
+  servers: key(list(resolver(), { max: 16 }), [], "Resolvers, as address or address:port. None: the system's."),
+  timeout: key(
+    duration('100ms', '1m'),
+    '5s',
+    'How long one question may take. A question without an answer defers mail, it never returns it.',
+  ),
+  attempts: key(integer(1, 10), 2, 'How often a question is put.'),
+  cache: key(integer(0, 10_000_000, 'answers'), 10_000, 'How many answers are kept.'),
+  maxTtl: key(duration('1s', '7d'), '1h', 'The longest that an answer is kept, whatever its own time says.'),
+  negativeTtl: key(duration('0', '1h'), '1m', 'The longest that the absence of an answer is kept.'),
+})
+
+export const state = (context: Context) =>
+  section({
+    dir: key(path(context), '/var/lib/postern', 'The folder of everything that Postern keeps. --state sets another.'),
+    spool: key(
+      path(context),
+      '$STATE/spool',
+      'Messages on their way. Must lie on a local disk that keeps what it has confirmed.',
+    ),
+    ledger: key(path(context), '$STATE/ledger', 'The record of what happened to each message.'),
+  })

@@ -1,0 +1,95 @@
+import { type Context, path } from '../context.ts'
+import { type Field, forms, key, list, optional, refined, required, section, shorthand, value } from '../fields.ts'
+import { choice, duration } from '../kinds.ts'
+import { type PluginKeys, plugins } from './plugins.ts'
+
+/** One entry of the chain, in the order in which they run within their phase. */
+export interface PluginEntry {
+  /** A built-in plugin's name, or `module`. */
+  readonly name: string
+  /** The operator's own module, absolute; null for a built-in one. */
+  readonly module: string | null
+  readonly mode: 'observe' | 'tag' | 'enforce'
+  /** Milliseconds for each of its methods; afterwards the message is deferred. */
+  readonly deadline: number
+  /** The plugin's own options, checked for built-in ones, as they stand for a module. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+const common = () => ({
+  mode: key(
+    choice('observe', 'tag', 'enforce'),
+    'enforce',
+    'observe: record what it would do. tag: at most mark the message. enforce: do it.',
+  ),
+  deadline: key(
+    duration('100ms', '10m'),
+    '30s',
+    'How long it may take over one message. Then the message is deferred (451).',
+  ),
+})
+
+type Common = { readonly mode: PluginEntry['mode']; readonly deadline: number }
+
+function builtIn(name: string, { keys, built }: PluginKeys): Field<PluginEntry> {
+  return refined(section({ ...common(), ...keys }), (found, refuse) => {
+    if (!built)
+      refuse([], `the plugin ${name} is not part of this version, and mail must not pass as if it were: take it out`)
+    const { mode, deadline, ...options } = found as Common & Readonly<Record<string, unknown>>
+    return { name, module: null, mode, deadline, options }
+  })
+}
+
+type Bodies = Readonly<Record<string, Field<PluginEntry>>>
+
+const isMap = (input: unknown): input is Readonly<Record<string, unknown>> =>
+  typeof input === 'object' && input !== null && !Array.isArray(input)
+
+const anyMap = value('a map of options', (input) => (isMap(input) ? input : undefined))
+
+/** The operator's own plugin: its path alone, or a map with mode, deadline and options too. */
+function ownModule(context: Context): Field<PluginEntry> {
+  const keys = {
+    path: required(path(context), './plugins/ours.js', 'The module. Its default export is an Inspector or a Modifier.'),
+    ...common(),
+    options: key(anyMap, {}, 'Handed to the module as it stands; Postern does not look into it.'),
+  }
+  const detailed = refined(section(keys), ({ path: module, mode, deadline, options }): PluginEntry => {
+    return { name: 'module', module, mode, deadline, options }
+  })
+  return shorthand(detailed, (input) => (typeof input === 'string' ? { path: input } : input))
+}
+
+/** The ordered chain. Each entry is a map of one key, the plugin's name. */
+export function inspect(context: Context): Field<readonly PluginEntry[]> {
+  const known = Object.entries(plugins(context))
+  const bodies: Record<string, Field<PluginEntry>> = { module: ownModule(context) }
+  for (const [name, plugin] of known) bodies[name] = builtIn(name, plugin)
+  const documented = ['module', ...known.filter(([, { built }]) => built).map(([name]) => name)]
+  return list(
+    forms('a map of one key, the name of a plugin', entryShape(bodies, documented), (input) => entry(bodies, input)),
+    { max: 100 },
+  )
+}
+
+const entryShape = (bodies: Bodies, names: readonly string[]) =>
+  section(Object.fromEntries(names.map((name) => [name, required(body(bodies, name), {}, name)])))
+
+function body(bodies: Bodies, name: string): Field<PluginEntry> {
+  const found = bodies[name]
+  if (found === undefined) throw new Error(`there is no plugin ${name}`)
+  return found
+}
+
+function entry(bodies: Bodies, input: unknown): Field<PluginEntry> | undefined {
+  if (!isMap(input) || Object.keys(input).length !== 1) return undefined
+  const [name = ''] = Object.keys(input)
+  if (!Object.hasOwn(bodies, name)) return unknownPlugin(Object.keys(bodies))
+  return refined(entryShape(bodies, [name]), (found) => found[name] as PluginEntry)
+}
+
+// a section of all names, none of which need be there, refuses the unknown one and names those it knows
+const unknownPlugin = (names: readonly string[]) =>
+  section(
+    Object.fromEntries(names.map((name) => [name, optional(anyMap, {}, '', '')])),
+  ) as unknown as Field<PluginEntry>

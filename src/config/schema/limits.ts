@@ -1,0 +1,94 @@
+import { key, optional, section } from '../fields.ts'
+import { choice, duration, flag, integer, orOff, rate, size } from '../kinds.ts'
+
+const connections = section({
+  total: key(integer(1, 1_000_000), 10_000, 'All together. More are answered 421.'),
+  outside: key(
+    integer(1, 1_000_000),
+    8000,
+    'Of all that are not registered in clients, so that clients always find room.',
+  ),
+  perAddress: key(integer(1, 1_000_000), 50, 'From one address that is not registered (IPv6: one /64).'),
+  perNetwork: key(integer(1, 1_000_000), 200, 'From one network that is not registered: IPv4 /24, IPv6 /48.'),
+})
+
+const outside = section({
+  tls: key(
+    choice('optional', 'required'),
+    'optional',
+    'required: MAIL is refused until the session is encrypted. Some honest senders on the internet still cannot.',
+  ),
+  rate: key(orOff(rate()), '100/minute', 'Messages from one address (IPv6: one /64). Over it: deferred (450).'),
+  burst: optional(
+    integer(1, 1_000_000, 'messages'),
+    200,
+    'as many as rate has in its period',
+    'Messages at once before rate is felt.',
+  ),
+  recipientRate: key(orOff(rate()), '300/minute', 'Recipients from one address. Over it: deferred (450).'),
+  reverseDns: key(
+    choice('off', 'record', 'require'),
+    'record',
+    'The name of an address, if it leads back to the address. record: for the trace. require: without one, mail is refused; keeps out much abuse, and some badly set up senders.',
+  ),
+  resolvableSender: key(flag(), false, "Whether the sender's domain must exist in the DNS."),
+  nullSenderRecipients: key(
+    integer(1, 1000),
+    1,
+    'Recipients of one message with the null reverse-path: a notification has one (RFC 3464 section 2).',
+  ),
+  unknownRecipients: key(
+    integer(1, 100_000),
+    10,
+    'Unknown recipients in a session, before it ends: who guesses addresses gets no further.',
+  ),
+  penalty: key(duration('0', '1d'), '15m', 'How long an address is refused after that.'),
+})
+export const limits = section({
+  connections: key(connections, {}, 'Connections at once.'),
+  recipients: key(
+    integer(1, 50_000),
+    100,
+    'Recipients of one message. More are answered 452, and the sender sends them in a second message. RFC 5321 asks for at least 100.',
+  ),
+  size: key(
+    size('64KiB', '2GiB'),
+    '35MiB',
+    'The largest message; announced to the sender, and enforced as it arrives.',
+  ),
+  commandsWithoutTransaction: key(
+    integer(1, 100_000, 'commands'),
+    50,
+    'Commands in a session that lead to no mail (NOOP, RSET, VRFY and the like). Then the session ends.',
+  ),
+  errors: key(integer(1, 100_000), 30, 'Refused commands in a session, before it ends.'),
+  idle: key(
+    duration('1s', '1h'),
+    '5m',
+    'Silence from the sender, before the session ends. RFC 5321 asks for at least 5m.',
+  ),
+  dataTime: key(duration('10s', '24h'), '30m', 'The longest that the content of one message may take to arrive.'),
+  commandLine: key(
+    integer(512, 65_536, 'octets'),
+    4096,
+    'The longest command line. RFC 5321 asks for 512, its extensions for some more.',
+  ),
+  headerSize: key(size('16KiB', '16MiB'), '256KiB', 'The largest header of a message.'),
+  headerFields: key(integer(50, 100_000, 'fields'), 1000, 'The most fields in the header of a message.'),
+  hops: key(
+    integer(10, 1000, 'Received fields'),
+    100,
+    'How many servers a message may have passed; above it, it is going round in circles and is refused. RFC 5321 asks for at least 100.',
+  ),
+  ownHops: key(
+    integer(1, 100, 'Received fields'),
+    3,
+    'How often a message may have passed this very server. A mailing list or a forward may lead back here; a loop does so again and again.',
+  ),
+  remembered: key(
+    integer(1000, 10_000_000, 'addresses'),
+    100_000,
+    'Addresses, clients and recipients of which rates, penalties and answers are remembered. More than an attacker has.',
+  ),
+  outside: key(outside, {}, 'For whoever is not registered in clients.'),
+})

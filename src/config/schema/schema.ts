@@ -1,0 +1,89 @@
+import type { z } from 'zod'
+import { type Context, path } from '../context.ts'
+import { key, optional, refined, required, section } from '../fields.ts'
+import { choice, domain, duration, mailbox, text } from '../kinds.ts'
+import { clients } from './clients.ts'
+import { delivery, dns, spool, state } from './delivery.ts'
+import { domains, recipientCheck } from './domains.ts'
+import { inspect } from './inspect.ts'
+import { limits } from './limits.ts'
+import { listeners, tls } from './listeners.ts'
+import { admin, log, metrics, shutdown } from './operate.ts'
+import { queue } from './queue.ts'
+import { routes } from './route.ts'
+
+const holds = section({
+  deadline: key(duration('1m', '90d'), '5d', 'How long a message that a plugin held waits for a decision.'),
+  afterwards: key(
+    choice('reject', 'release', 'discard'),
+    'reject',
+    'What happens to it after that. reject: returned to its sender. release: delivered. discard: dropped.',
+  ),
+})
+
+const secureDomains = (context: Context) => {
+  const keys = { file: required(path(context), 'secure-domains.csv', 'The register, one domain a line.') }
+  return refined(section(keys), (_, refuse) => {
+    refuse([], 'is not part of this version, and mail must not go out as if it were; routes.domains can require TLS')
+  })
+}
+
+const whoAndWhere = (context: Context) => ({
+  hostname: required(
+    domain(),
+    'relay.example.test',
+    "This server's own name in the DNS. Other servers see it in greetings and Received fields, and notices come from it.",
+  ),
+  postmaster: optional(
+    mailbox(),
+    'postmaster@example.test',
+    'postmaster at hostname',
+    "Who is responsible: notices name this address, and mail to this server's own postmaster goes there.",
+  ),
+  support: optional(
+    text(200),
+    'See https://mail.example.test/help',
+    'nothing is added',
+    'A line added to every refusal that a sender sees: where to find help.',
+  ),
+  state: key(state(context), {}, 'Where data lies. In any path of this file $STATE stands for state.dir.'),
+  listeners: required(listeners(), [{ port: 25 }], 'Where Postern listens.'),
+  tls: key(tls(context), {}, 'The certificate that listeners show, and what TLS must be like.'),
+  clients: key(
+    clients(),
+    [],
+    'The registered sources of mail: servers, applications, devices. Everybody else may send to the domains below only.',
+  ),
+  domains: key(domains(context), {}, 'The domains that mail is taken for from anybody, and where their mail goes.'),
+  recipientCheck: key(recipientCheck(), {}, "How a domain's server is asked for its recipients (recipients: ask)."),
+  routes: key(routes(context), {}, 'The way out for everything else.'),
+  secureDomains: optional(
+    secureDomains(context),
+    undefined,
+    'none',
+    'The register of domains that must only be reached over a proven path.',
+  ),
+})
+
+const howMuchAndHow = (context: Context) => ({
+  limits: key(limits, {}, 'What one sender may take of this server. clients can have limits of their own.'),
+  queue: key(queue, {}, 'How long and how often delivery is tried.'),
+  spool: key(spool, {}, 'How messages lie on disk.'),
+  delivery: key(delivery, {}, 'How we appear to next hops, and how long we wait for them.'),
+  dns: key(dns, {}, 'Who answers questions about names.'),
+  inspect: key(
+    inspect(context),
+    [],
+    'The plugins that each message passes before it is acknowledged, in this order. None: nothing is inspected.',
+  ),
+  holds: key(holds, {}, 'What becomes of held messages.'),
+  log: key(log, {}, 'One line of JSON an event, to standard output. Never holds content or subjects.'),
+  admin: key(admin(context), {}, 'The socket for operators.'),
+  metrics: key(metrics, {}, 'For monitoring.'),
+  shutdown: key(shutdown, {}, 'How the daemon stops.'),
+})
+
+/** Every key that there is. The order is that of the reference file. */
+export const schema = (context: Context) => section({ ...whoAndWhere(context), ...howMuchAndHow(context) })
+
+export type Parsed = z.output<ReturnType<typeof schema>>
