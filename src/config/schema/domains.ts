@@ -1,19 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { type Context, path } from '../context.ts'
 import { type NextHop, parseHostPort } from '../endpoint.ts'
-import {
-  type Field,
-  forms,
-  key,
-  list,
-  mapOf,
-  optional,
-  refined,
-  required,
-  section,
-  shorthand,
-  value,
-} from '../fields.ts'
+import { type Field, forms, key, list, mapOf, optional, refined, required, section, value } from '../fields.ts'
 import { choice, domain, duration, hostPort } from '../kinds.ts'
 import { type RecipientList, readRecipientFile, readRecipientLine } from '../recipients.ts'
 import { hostList, type Route, type RouteTls, routeTls, tlsKeys } from './route.ts'

@@ -12,6 +12,7 @@ import {
   refined,
   required,
   section,
+  shorthand,
   value,
 } from '../fields.ts'
 import { choice, domainOrBelow, flag, integer, text } from '../kinds.ts'
