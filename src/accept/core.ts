@@ -28,9 +28,14 @@ export class Core {
   }
 
   /** Counts and logs a refusal, and gives what the client hears. */
-  refuse({ reason, reply }: Refusal, wire: WireSession, client: string | null, facts: object = {}): HandlerReply {
+  refuse(
+    { reason, reply, facts: more }: Refusal,
+    wire: WireSession,
+    client: string | null,
+    facts: object = {},
+  ): HandlerReply {
     this.ports.metrics.count('postern_refused_total', { reason })
-    const line = { session: wire.id, client: client ?? '*', address: wire.remoteAddress, reason, ...facts }
+    const line = { session: wire.id, client: client ?? '*', address: wire.remoteAddress, reason, ...facts, ...more }
     this.ports.log.info({ ...line, reply: replyText(reply) }, 'refused')
     return reply
   }

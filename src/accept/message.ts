@@ -87,10 +87,8 @@ export class MessageSink implements DataSink {
     const written = await this.#writer.finish()
     const prepared = this.#prepare(header, written)
     const outcome = await this.#inspect(prepared, header, info)
-    const { verdict } = outcome
-    if (verdict.action === 'reject' || verdict.action === 'defer') {
-      return this.#giveUp(this.#replies.inspected(`plugin:${outcome.plugin ?? ''}`, verdict.reply))
-    }
+    const refused = this.#replies.inspected(outcome)
+    if (refused !== null) return this.#giveUp(refused)
     const stored = await this.#put(prepared, outcome, info)
     // only what the spool adopted is still in use
     if (outcome.content !== written) this.#discard()
@@ -115,15 +113,15 @@ export class MessageSink implements DataSink {
     info: DataInfo,
   ): Promise<ContentOutcome> {
     const { open, view, rcptTo, gone } = this.#incoming
-    const { chain } = this.#core.ports
+    const { chain } = open.peer.policy
     const { prefix, content } = prepared
-    if (!chain.asks.data) return { ...open.outcome, prefix, content, changed: false }
+    if (!chain.asks.data) return { ...open.outcome, prefix, content, eightBit: null }
     const message = {
       session: view,
       mailFrom: open.mail.from,
       rcptTo,
       direction: direction(open.peer.client, open.elsewhere),
-      envelope: this.#envelope(info),
+      envelope: this.#envelope(info.eightBit),
       prefix,
       content,
       header,
@@ -133,7 +131,7 @@ export class MessageSink implements DataSink {
   }
 
   /** RFC 6152: what was declared 7BIT and is not is carried on as what it is. */
-  #envelope({ eightBit }: DataInfo): Envelope {
+  #envelope(eightBit: boolean): Envelope {
     const { open, rcptTo } = this.#incoming
     const { from, envid, ret, smtputf8, requireTls } = open.mail
     return { mailFrom: from, rcptTo, envid, ret, smtputf8, requireTls, body: eightBit ? '8bitmime' : '7bit' }
@@ -141,13 +139,13 @@ export class MessageSink implements DataSink {
 
   async #put(
     { messageId }: { messageId: string | null },
-    { prefix, content, ...outcome }: ContentOutcome,
+    { prefix, content, eightBit, ...outcome }: ContentOutcome,
     info: DataInfo,
   ): Promise<Stored> {
     const { open, wire } = this.#incoming
     const { spool, planner, clock } = this.#core.ports
     const message: NewMessage = {
-      envelope: this.#envelope(info),
+      envelope: this.#envelope(eightBit ?? info.eightBit),
       prefix: Buffer.concat([this.#trace(), prefix]),
       content,
       receivedAt: this.#startedAt,

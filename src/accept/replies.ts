@@ -1,3 +1,4 @@
+import type { Outcome } from '../inspect/outcome.ts'
 import { reply } from '../mail/reply.ts'
 import type { HandlerReply } from '../smtp/server/contract.ts'
 
@@ -5,6 +6,8 @@ import type { HandlerReply } from '../smtp/server/contract.ts'
 export interface Refusal {
   readonly reason: string
   readonly reply: HandlerReply
+  /** More for the log, which the client does not hear. */
+  readonly facts?: object
 }
 
 export type Replies = ReturnType<typeof createReplies>
@@ -41,11 +44,15 @@ export function createReplies(support: string | null) {
     ...senderReplies(refuse),
     ...recipientReplies(refuse, hangUp),
     ...contentReplies(refuse),
-    /** What a plugin said. */
-    inspected: (reason: string, said: HandlerReply): Refusal => ({
-      reason,
-      reply: { ...said, lines: [...said.lines, ...more] },
-    }),
+    /** The refusal that plugins want, or null if the message may go on. */
+    inspected: ({ verdict, plugin, results }: Outcome): Refusal | null => {
+      if (verdict.action !== 'reject' && verdict.action !== 'defer') return null
+      return {
+        reason: `plugin:${plugin ?? ''}`,
+        reply: { ...verdict.reply, lines: [...verdict.reply.lines, ...more] },
+        facts: { why: verdict.reason, inspection: results },
+      }
+    },
   }
 }
 

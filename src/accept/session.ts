@@ -61,12 +61,12 @@ export class AcceptSession implements SessionHandler {
     const refusal = this.#enter(peer, wire)
     if (refusal !== null) return this.#refuse(refusal, wire)
     if (peer.client === null) this.#name = RemoteName.of(wire.remoteAddress, peer.policy, this.#core.ports.names)
-    return this.#core.ports.chain.asks.connect ? this.#askConnect(peer, wire) : peer.policy.greeting
+    return peer.policy.chain.asks.connect ? this.#askConnect(peer, wire) : peer.policy.greeting
   }
 
   async #askConnect(peer: Peer, wire: WireSession): Promise<HandlerReply> {
     await this.#name?.settled()
-    const outcome = await this.#core.ports.chain.connect(this.#view(peer, wire))
+    const outcome = await peer.policy.chain.connect(this.#view(peer, wire))
     this.#connected = outcome
     const refusal = inspected(peer, outcome)
     return refusal === null ? peer.policy.greeting : this.#refuse(refusal, wire)
@@ -91,7 +91,7 @@ export class AcceptSession implements SessionHandler {
     const peer = this.#identify(wire)
     const refusal = this.#readmit(peer, wire) ?? this.#checkMail(peer, command)
     if (refusal !== null) return this.#refuseMail(refusal, wire, command)
-    const asks = this.#core.ports.chain.asks.mail || this.#asksNames(peer, command)
+    const asks = peer.policy.chain.asks.mail || this.#asksNames(peer, command)
     return asks ? this.#askMail(peer, wire, command) : this.#open(peer, wire, command, NOTHING)
   }
 
@@ -112,7 +112,7 @@ export class AcceptSession implements SessionHandler {
   }
 
   async #askMail(peer: Peer, wire: WireSession, command: MailCommand): Promise<HandlerReply> {
-    const { chain } = this.#core.ports
+    const { chain } = peer.policy
     const refusal = this.#asksNames(peer, command) ? await this.#checkNames(peer, command) : null
     if (refusal !== null) return this.#refuseMail(refusal, wire, command)
     if (!chain.asks.mail) return this.#open(peer, wire, command, NOTHING)
@@ -174,7 +174,7 @@ export class AcceptSession implements SessionHandler {
   ): Later<HandlerReply> {
     const refusal = this.#checkKnown(open.peer, known) ?? checkRate(open.peer, 'recipients', this.#core.rates)
     if (refusal !== null) return this.#refuseRcpt(open, refusal, wire, to)
-    if (this.#core.ports.chain.asks.rcpt) return this.#askRcpt(open, wire, rcptTo, to, elsewhere)
+    if (open.peer.policy.chain.asks.rcpt) return this.#askRcpt(open, wire, rcptTo, to, elsewhere)
     open.added(to, elsewhere, NOTHING)
     return RCPT_OK
   }
@@ -198,7 +198,7 @@ export class AcceptSession implements SessionHandler {
   ): Promise<HandlerReply> {
     const session = this.#view(open.peer, wire)
     const facts = { session, mailFrom: open.mail.from, rcptTo, direction: direction(open.peer.client, elsewhere) }
-    const outcome = await this.#core.ports.chain.rcpt(facts, to)
+    const outcome = await open.peer.policy.chain.rcpt(facts, to)
     const refusal = inspected(open.peer, outcome)
     if (refusal !== null) return this.#refuseRcpt(open, refusal, wire, to)
     open.added(to, elsewhere, outcome)
@@ -288,7 +288,6 @@ export class AcceptSession implements SessionHandler {
 }
 
 /** The refusal that the chain wants, or null if the message may go on. */
-function inspected({ policy }: Peer, { verdict, plugin }: Outcome): Refusal | null {
-  if (verdict.action !== 'reject' && verdict.action !== 'defer') return null
-  return policy.replies.inspected(`plugin:${plugin ?? ''}`, verdict.reply)
+function inspected({ policy }: Peer, outcome: Outcome): Refusal | null {
+  return policy.replies.inspected(outcome)
 }

@@ -1,20 +1,12 @@
-import type { Content } from '../mail/content.ts'
 import type { Recipient, ReversePath } from '../mail/envelope.ts'
-import type { Header } from '../mail/header.ts'
-import { type ContentOutcome, NOTHING, type Outcome } from './outcome.ts'
-import type { MessageView, SessionView, TransactionView } from './plugin.ts'
-
-/** A message as it comes to the chain. */
-export interface ChainMessage extends Omit<MessageView, 'content' | 'header' | 'results' | 'signal'> {
-  /** Header fields that this relay adds, without its trace field. */
-  readonly prefix: Buffer
-  /** As it came. */
-  readonly content: Content
-  /** The header of `content`. */
-  readonly header: Header
-  /** What was said at connect, mail and rcpt. */
-  readonly earlier: Outcome
-}
+import { CONTINUE } from '../mail/verdict.ts'
+import type { ContentLimits } from './content.ts'
+import { inspectContent } from './data.ts'
+import { orderLinks } from './links.ts'
+import type { ChainMessage } from './message.ts'
+import { type ContentOutcome, type Hook, merge, NOTHING, type Outcome } from './outcome.ts'
+import type { Inspector, SessionView, TransactionView } from './plugin.ts'
+import { inspectWith, type Link, type RunContext } from './run.ts'
 
 /** All plugins in their order. Never rejects: what goes wrong in a plugin becomes `defer`. */
 export interface Chain {
@@ -24,15 +16,57 @@ export interface Chain {
   mail(session: SessionView, from: ReversePath): Promise<Outcome>
   /** The verdict is about this recipient only. */
   rcpt(transaction: TransactionView, to: Recipient): Promise<Outcome>
-  /** `gone` is aborted when the client goes away. */
+  /** `gone` is aborted when the client goes away. The outcome holds what was said earlier, too. */
   data(message: ChainMessage, gone: AbortSignal): Promise<ContentOutcome>
+  /** Closes the plugins. Whoever is still asked then may fail, which defers. */
+  close(): Promise<void>
 }
 
-/** No plugins: nothing is asked, and nothing costs anything. */
+/** A chain of these plugins. None: nothing is asked, and nothing costs anything. */
+export function createChain(links: readonly Link[], limits: ContentLimits, context: RunContext): Chain {
+  const byPhase = orderLinks(links)
+  const inspectors = [...byPhase.inspectors.values()].flat()
+  const has = (hook: 'connect' | 'mail' | 'rcpt') => inspectors.some(({ plugin }) => plugin[hook] !== undefined)
+  return {
+    asks: {
+      connect: has('connect'),
+      mail: has('mail'),
+      rcpt: has('rcpt'),
+      data: byPhase.modifiers.size > 0 || inspectors.some(({ plugin }) => plugin.data !== undefined),
+    },
+    connect: (session) => sideBySide(inspectors, 'connect', session, context, (plugin) => plugin.connect?.(session)),
+    mail: (session, from) => sideBySide(inspectors, 'mail', session, context, (plugin) => plugin.mail?.(session, from)),
+    rcpt: (transaction, to) =>
+      sideBySide(inspectors, 'rcpt', transaction.session, context, (plugin) => plugin.rcpt?.(transaction, to)),
+    data: (message, gone) => inspectContent(byPhase, message, limits, context, gone),
+    close: async () => {
+      await Promise.allSettled(links.map(async ({ plugin }) => plugin.close?.()))
+    },
+  }
+}
+
+/** Asks all that have this method at once, and gives the worst that they say. */
+async function sideBySide(
+  links: readonly Link<Inspector>[],
+  hook: Exclude<Hook, 'data' | 'modify'>,
+  session: SessionView,
+  context: RunContext,
+  call: (plugin: Inspector) => ReturnType<NonNullable<Inspector['connect']>> | undefined,
+): Promise<Outcome> {
+  const asked = links.filter(({ plugin }) => plugin[hook] !== undefined)
+  const place = { hook, session: session.id }
+  const answers = asked.map((link) =>
+    inspectWith(link, place, context, async () => (await call(link.plugin)) ?? CONTINUE, null),
+  )
+  return merge(await Promise.all(answers))
+}
+
+/** For a daemon, or a test, without plugins. */
 export const EMPTY_CHAIN: Chain = {
   asks: { connect: false, mail: false, rcpt: false, data: false },
   connect: async () => NOTHING,
   mail: async () => NOTHING,
   rcpt: async () => NOTHING,
-  data: async ({ earlier, prefix, content }) => ({ ...earlier, prefix, content, changed: false }),
+  data: async ({ earlier, prefix, content }) => ({ ...earlier, prefix, content, eightBit: null }),
+  close: async () => {},
 }

@@ -36,8 +36,8 @@ export interface ContentOutcome extends Outcome {
   /** Header fields to stand in front of the content, those that it came with among them. */
   readonly prefix: Buffer
   readonly content: Content
-  /** Whether content was changed other than by the prefix. */
-  readonly changed: boolean
+  /** Whether new content holds bytes above 127; null where it is as it came. */
+  readonly eightBit: boolean | null
 }
 
 export const NOTHING: Outcome = { verdict: CONTINUE, plugin: null, fields: [], results: [] }

@@ -1,7 +1,10 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
 import type { Address } from '../mail/address.ts'
 import type { Content } from '../mail/content.ts'
 import type { Envelope, Recipient, ReversePath } from '../mail/envelope.ts'
 import type { Verdict } from '../mail/verdict.ts'
+import type { PluginResult } from './outcome.ts'
 
 /** What is known of the connection. Read-only. */
 export interface SessionView {
@@ -21,56 +24,90 @@ export interface SessionView {
 export interface TransactionView {
   readonly session: SessionView
   readonly mailFrom: ReversePath
+  /** Those accepted so far. */
   readonly rcptTo: readonly Recipient[]
   readonly direction: Direction
 }
 
-/** `inbound`: from outside to a domain of ours. `outbound`: from a client to elsewhere. `internal`: from a client to a domain of ours. */
+/**
+ * `inbound`: from outside to a domain of ours. `outbound`: from a client to elsewhere (as soon as one
+ * recipient of a message is). `internal`: from a client to a domain of ours.
+ */
 export type Direction = 'inbound' | 'outbound' | 'internal'
 
 export interface MessageView extends TransactionView {
   readonly envelope: Envelope
-  /** Without the trace field that this relay will add. */
+  /** The message as it would be delivered now, with what earlier plugins added, without the trace field that this relay will add. */
   readonly content: Content
-  /** Header fields in order, top first, bounded: names as written, values unfolded, raw bytes kept in `content`. */
+  /** Header fields of `content` in order, top first, bounded: names as written, values unfolded. */
   readonly header: readonly { readonly name: string; readonly value: string }[]
+  /** What plugins said at connect, mail and rcpt, and in earlier phases. */
+  readonly results: readonly PluginResult[]
   /** Aborted when the plugin's deadline passes or the client goes away. */
   readonly signal: AbortSignal
 }
 
-/**
- * Looks, never changes. Every method may be left out. A throw, a rejection, a time-out or an
- * answer that is no Verdict counts as `defer` (451), never as `continue`.
- * Methods of one inspector are called in the order of the protocol; different sessions
- * interleave, so state belongs in the arguments, not in the object.
- */
-export interface Inspector {
+/** What every plugin may have besides its methods. */
+interface Common {
+  /** Letters, digits, dots and hyphens, at most 64: what logs, metrics and the trace call it. */
   readonly name: string
+  /** Default: `inspect` for an Inspector, `modify` for a Modifier. */
+  readonly phase?: Phase
+  /** Nothing will be asked of it any more. */
+  close?(): Promise<void>
+}
+
+/**
+ * Looks, never changes. Every method may be left out, but not all of them. A throw, a rejection, a
+ * time-out or an answer that is no Verdict counts as `defer` (451), never as `continue`.
+ * Methods of one inspector are called in the order of the protocol; different sessions
+ * interleave, so state belongs in the arguments, not in the object. A method must not block: it runs
+ * on the thread that talks to all clients, and no deadline can interrupt it there.
+ */
+export interface Inspector extends Common {
+  /** Before the greeting. The verdict counts for the whole session. */
   connect?(session: SessionView): Promise<Verdict>
+  /** The verdict counts for the whole message. */
   mail?(session: SessionView, from: ReversePath): Promise<Verdict>
+  /** The verdict counts for this recipient alone. */
   rcpt?(transaction: TransactionView, to: Recipient): Promise<Verdict>
+  /** Together with the other inspectors of its phase, in no order. */
   data?(message: MessageView): Promise<Verdict>
 }
 
 /** Changes content. All of its changes apply, or none and the message is deferred. */
-export interface Modifier {
-  readonly name: string
+export interface Modifier extends Common {
+  /** After the inspectors of its phase, one modifier after the other; each sees what those before it did. */
   modify(message: MessageView): Promise<readonly Modification[]>
 }
 
 export type Modification =
-  /** Puts a header field on top. The value is folded by the chain. */
+  /** Puts a header field on top. The value is folded by the chain; control characters become spaces. */
   | { readonly do: 'addHeader'; readonly name: string; readonly value: string }
   /** Removes every field of that name for which `matches` says so (all, where it is left out). */
   | { readonly do: 'removeHeader'; readonly name: string; readonly matches?: (value: string) => boolean }
+  /** The whole message anew, header and body, with CRLF line ends. */
   | { readonly do: 'replaceContent'; readonly content: Content }
 
 export type Plugin = Inspector | Modifier
 
+/** What the default export of an operator's module may be, besides a plugin. `options` stands in the configuration. */
+export type PluginFactory = (
+  options: Readonly<Record<string, unknown>>,
+  context: PluginContext,
+) => Plugin | Promise<Plugin>
+
+/** What a plugin is given of the daemon. */
+export interface PluginContext {
+  /** Lines in Postern's log. Never content, never a subject, never a secret. */
+  readonly log: Log
+  readonly clock: Clock
+}
+
 /** `observe`: record what it would do. `tag`: at most tag. `enforce`: do it. */
 export type Mode = 'observe' | 'tag' | 'enforce'
 
-/** The four fixed phases. The order within one is the configuration's. */
+/** The four fixed phases, in this order. The order within one is the configuration's. */
 export type Phase = 'authenticate' | 'inspect' | 'modify' | 'sign'
 
 export type { Address }

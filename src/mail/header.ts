@@ -1,3 +1,5 @@
+import type { Content } from './content.ts'
+
 /** How much of a header is read; what goes beyond is `tooLarge`. */
 export interface HeaderLimits {
   readonly bytes: number
@@ -155,6 +157,16 @@ class Field implements HeaderField {
       .replace(/\r\n(?=[ \t])/g, '')
       .trim()
   }
+}
+
+/** The header of content, read only as far as it goes. */
+export async function readHeader(content: Content, limits: HeaderLimits = HEADER_LIMITS): Promise<Header> {
+  const reader = new HeaderReader(limits)
+  for await (const chunk of content.bytes === null ? content.stream() : [content.bytes]) {
+    reader.push(chunk)
+    if (!reader.wanting) break
+  }
+  return reader.header()
 }
 
 /** The fields of that name, whatever its case. */

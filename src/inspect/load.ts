@@ -1,0 +1,128 @@
+import { stat } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+import { type Chain, createChain } from './chain.ts'
+import type { ContentLimits } from './content.ts'
+import { OptionsError } from './options.ts'
+import type { Mode, Plugin, PluginContext, PluginFactory } from './plugin.ts'
+import { headersPlugin } from './plugins/headers/headers.ts'
+import { parseHeadersOptions } from './plugins/headers/options.ts'
+import { parseSendersOptions } from './plugins/senders/options.ts'
+import { sendersPlugin } from './plugins/senders/senders.ts'
+import type { Link, RunContext } from './run.ts'
+
+/** One entry of the configuration's chain. */
+export interface ChainEntry {
+  /** A built-in plugin's name; ignored where `module` is given. */
+  readonly name: string
+  /** The operator's own module, an absolute path; null for a built-in plugin. */
+  readonly module: string | null
+  readonly mode: Mode
+  /** Milliseconds for each call. */
+  readonly deadlineMs: number
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+type BuiltIn = (options: Readonly<Record<string, unknown>>, context: PluginContext) => Plugin | Promise<Plugin>
+
+/** The plugins that come with Postern. */
+const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
+  headers: (options) => headersPlugin(parseHeadersOptions(options)),
+  senders: (options, context) => sendersPlugin(parseSendersOptions(options), context),
+}
+
+export const builtInNames: readonly string[] = Object.keys(BUILT_IN)
+
+/** Makes all plugins and the chain of them. Rejects with OptionsError, whose text is for the operator, if one cannot be made: mail must not pass without it. */
+export async function loadChain(
+  entries: readonly ChainEntry[],
+  limits: ContentLimits,
+  context: RunContext,
+): Promise<Chain> {
+  const links: Link[] = []
+  for (const entry of entries) links.push(await loadLink(entry, context))
+  const names = links.map(({ plugin }) => plugin.name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new OptionsError(`inspect: the plugin ${twice} stands there twice`)
+  return createChain(links, limits, context)
+}
+
+async function loadLink({ name, module, mode, deadlineMs, options }: ChainEntry, context: RunContext): Promise<Link> {
+  const { log, clock } = context
+  if (module !== null) return { plugin: await loadPlugin(module, options, { log, clock }), mode, deadlineMs }
+  const make = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined
+  if (make === undefined)
+    throw new OptionsError(`inspect: there is no plugin ${name}; there are ${builtInNames.join(', ')}`)
+  return { plugin: await make(options, { log, clock }), mode, deadlineMs }
+}
+
+/** Loads an operator's own plugin: the default export of a module, a plugin or a function that makes one. Rejects with OptionsError. */
+export async function loadPlugin(
+  path: string,
+  options: Readonly<Record<string, unknown>>,
+  context: PluginContext,
+): Promise<Plugin> {
+  const wrong = (text: string) => new OptionsError(`inspect: ${path}: ${text}`)
+  const exported = await importDefault(path, wrong)
+  if (typeof exported !== 'function') return checkPlugin(exported, wrong)
+  const made = await callFactory(exported as PluginFactory, options, context, wrong)
+  return checkPlugin(made, wrong)
+}
+
+type Wrong = (text: string) => OptionsError
+
+const GROUP_OR_OTHERS_WRITE = 0o022
+
+async function importDefault(path: string, wrong: Wrong): Promise<unknown> {
+  const { mode, mtimeMs } = await stat(path).catch((error: Error) => {
+    throw wrong(`cannot be read: ${error.message}`)
+  })
+  // it will see all mail: nobody but its owner may put code there
+  if ((mode & GROUP_OR_OTHERS_WRITE) !== 0) throw wrong('others than its owner can write to it; chmod go-w')
+  const url = pathToFileURL(path)
+  // a module that has changed is loaded anew at a reload
+  url.search = `?changed=${mtimeMs}`
+  const loaded = (await import(url.href).catch((error: unknown) => {
+    throw wrong(`cannot be loaded: ${textOf(error)}`)
+  })) as Readonly<Record<string, unknown>>
+  if (loaded.default === undefined)
+    throw wrong('it has no default export; export a plugin, or a function that makes one')
+  return loaded.default
+}
+
+async function callFactory(make: PluginFactory, options: ChainEntry['options'], context: PluginContext, wrong: Wrong) {
+  try {
+    return await make(options, context)
+  } catch (error) {
+    throw wrong(`its function failed: ${textOf(error)}`)
+  }
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/
+const HOOKS = ['connect', 'mail', 'rcpt', 'data'] as const
+const PHASE_NAMES: readonly unknown[] = [undefined, 'authenticate', 'inspect', 'modify', 'sign']
+
+function checkPlugin(found: unknown, wrong: Wrong): Plugin {
+  if (typeof found !== 'object' || found === null) throw wrong('it gives no object that could be a plugin')
+  const plugin = found as Readonly<Record<string, unknown>>
+  const { name, phase, modify } = plugin
+  if (typeof name !== 'string' || !NAME.test(name))
+    throw wrong('the plugin has no name of letters, digits, dots and hyphens')
+  if (builtInNames.includes(name)) throw wrong(`the name ${name} is that of a built-in plugin`)
+  if (!PHASE_NAMES.includes(phase)) throw wrong(`there is no phase ${String(phase)}`)
+  const hooks = HOOKS.filter((hook) => plugin[hook] !== undefined)
+  for (const key of [...hooks, 'modify', 'close']) {
+    if (plugin[key] !== undefined && typeof plugin[key] !== 'function')
+      throw wrong(`${key} of the plugin ${name} is no function`)
+  }
+  if (modify === undefined && hooks.length === 0) {
+    throw wrong(`the plugin ${name} does nothing: it needs modify, or one of ${HOOKS.join(', ')}`)
+  }
+  if (modify !== undefined && hooks.length > 0) {
+    throw wrong(
+      `the plugin ${name} looks and changes; make it two plugins, one with ${hooks.join(', ')}, one with modify`,
+    )
+  }
+  return found as Plugin
+}

@@ -1,0 +1,119 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import { reply } from '../mail/reply.ts'
+import type { Verdict } from '../mail/verdict.ts'
+import type { Metrics } from '../metrics.ts'
+import { applyMode } from './mode.ts'
+import type { Hook, Outcome, PluginResult } from './outcome.ts'
+import type { Mode, Plugin } from './plugin.ts'
+import { checkVerdict } from './valid.ts'
+
+/** A plugin at its place in the chain. */
+export interface Link<P extends Plugin = Plugin> {
+  readonly plugin: P
+  readonly mode: Mode
+  /** Milliseconds for each call. */
+  readonly deadlineMs: number
+}
+
+export interface RunContext {
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** Where a call comes from, for the log. */
+export interface Place {
+  readonly hook: Hook
+  readonly session: string
+}
+
+/** The client hears nothing of the plugin: what failed is the operator's business. */
+const UNCHECKED = reply(451, '4.7.1', 'The message could not be checked just now; try again later')
+
+/** Asks one inspector. Never rejects: whatever goes wrong is `defer`, softened by the plugin's mode. */
+export async function inspectWith(
+  link: Link,
+  place: Place,
+  context: RunContext,
+  call: (signal: AbortSignal) => Promise<Verdict>,
+  gone: AbortSignal | null,
+): Promise<Outcome> {
+  const ran = await attempt(link, context, gone, async (signal) => checkVerdict(await call(signal)))
+  const verdict = 'error' in ran ? deferred(link, place, context, ran.error) : ran.value
+  return record(link, place, context, verdict, ran)
+}
+
+/** `defer`, because the plugin failed; the cause is for the log only. */
+export function deferred(link: Link, { hook, session }: Place, { log }: RunContext, error: unknown): Verdict {
+  const cause = error instanceof Error ? error.message : String(error)
+  const { name } = link.plugin
+  log.error({ plugin: name, hook, session, mode: link.mode, cause: cause.slice(0, 500) }, 'a plugin failed')
+  return { action: 'defer', reason: `${name} failed`, reply: UNCHECKED }
+}
+
+/** What a verdict amounts to in the plugin's mode, counted and with its record. */
+export function record(
+  { plugin: { name }, mode }: Link,
+  { hook }: Place,
+  { metrics }: RunContext,
+  said: Verdict,
+  ran: { readonly ms: number; readonly error?: unknown },
+  reason: string | null = said.action === 'continue' ? null : said.reason,
+): Outcome {
+  metrics.observe('postern_inspection_seconds', ran.ms / 1000, { plugin: name })
+  metrics.count('postern_inspection_total', { plugin: name, verdict: said.action })
+  const base = { plugin: name, hook, mode, verdict: said.action, reason, ms: ran.ms }
+  const result: PluginResult = 'error' in ran ? { ...base, failed: true } : base
+  const verdict = applyMode(name, mode, said)
+  return {
+    verdict,
+    plugin: verdict.action === 'continue' ? null : name,
+    fields: verdict.action === 'tag' ? verdict.fields : [],
+    results: [result],
+  }
+}
+
+type Ran<T> = { readonly ms: number; readonly value: T } | { readonly ms: number; readonly error: unknown }
+
+/** Runs a plugin's method within its deadline. */
+export async function attempt<T>(
+  { deadlineMs }: Link,
+  { clock }: RunContext,
+  gone: AbortSignal | null,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<Ran<T>> {
+  const startedAt = clock.now()
+  try {
+    const value = await within(deadlineMs, clock, gone, call)
+    return { value, ms: clock.now() - startedAt }
+  } catch (error) {
+    return { error, ms: clock.now() - startedAt }
+  }
+}
+
+/** What comes after the deadline, or after the client has gone, is dropped. */
+function within<T>(
+  deadlineMs: number,
+  clock: Clock,
+  gone: AbortSignal | null,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController()
+  return new Promise<T>((resolve, reject) => {
+    const stop = (error: Error) => {
+      controller.abort(error)
+      reject(error)
+    }
+    const cancel = clock.after(deadlineMs, () => stop(new Error(`no answer in ${deadlineMs} ms`)))
+    const left = () => stop(new Error('the client has gone'))
+    if (gone?.aborted) left()
+    else gone?.addEventListener('abort', left, { once: true })
+    // in an async function, so that a throw is a rejection
+    const answer = (async () => call(controller.signal))()
+    answer.then(resolve, reject).finally(() => {
+      cancel()
+      gone?.removeEventListener('abort', left)
+    })
+  })
+}
