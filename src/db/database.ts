@@ -1,0 +1,76 @@
+import Database from 'better-sqlite3'
+import { type Migration, migrate } from './migrate.ts'
+
+export type Connection = Database.Database
+
+export interface DatabaseOptions {
+  /** Path of the file; created if missing, its folder is not. */
+  readonly path: string
+  /** Marks files of this kind (`PRAGMA application_id`), so that one is never opened in place of another. */
+  readonly applicationId: number
+  readonly migrations: readonly Migration[]
+  /** Page cache, bytes. */
+  readonly cacheBytes: number
+  /** The log is copied into the database once it has this size, bytes. */
+  readonly walBytes: number
+}
+
+/** Set only when a file is made. 8 KiB keeps a 10 KiB message on two pages beside its row. */
+const PAGE_BYTES = 8192
+
+const BUSY_TIMEOUT_MS = 5000
+
+// The log file is cut back to this many times its usual size after a reader held it open
+const WAL_LIMIT_FACTOR = 4
+
+/**
+ * Opens a database for its one writer, durable to the last commit (`synchronous=FULL`), and brings
+ * it up to date. Throws DatabaseRefused for a file that is not ours, is damaged at its head, or
+ * was written by newer code.
+ */
+export function openDatabase(options: DatabaseOptions): Connection {
+  const db = new Database(options.path)
+  try {
+    configure(db, options)
+    migrate(db, options)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+function configure(db: Connection, { cacheBytes, walBytes }: DatabaseOptions): void {
+  db.pragma(`busy_timeout=${BUSY_TIMEOUT_MS}`)
+  db.pragma(`page_size=${PAGE_BYTES}`)
+  db.pragma('journal_mode=WAL')
+  db.pragma('synchronous=FULL')
+  db.pragma('foreign_keys=OFF')
+  // What was deleted is overwritten only as pages are used again; secure_delete would double the writes
+  db.pragma('secure_delete=OFF')
+  db.pragma('temp_store=MEMORY')
+  db.pragma(`cache_size=-${Math.ceil(cacheBytes / 1024)}`)
+  db.pragma(`wal_autocheckpoint=${Math.ceil(walBytes / PAGE_BYTES)}`)
+  db.pragma(`journal_size_limit=${walBytes * WAL_LIMIT_FACTOR}`)
+}
+
+/** Opens an existing database for reading beside its writer. Sees what is committed when each transaction begins. */
+export function openReadOnly(path: string, cacheBytes: number): Connection {
+  const db = new Database(path, { readonly: true, fileMustExist: true })
+  db.pragma(`busy_timeout=${BUSY_TIMEOUT_MS}`)
+  db.pragma('query_only=ON')
+  db.pragma(`cache_size=-${Math.ceil(cacheBytes / 1024)}`)
+  return db
+}
+
+/** Copies the log into the database where nobody is in the way. For idle moments: it syncs both files. */
+export const checkpoint = (db: Connection): unknown => db.pragma('wal_checkpoint(PASSIVE)')
+
+/**
+ * What SQLite finds wrong with the file, at most `limit` lines; empty if nothing. Reads all of it:
+ * on demand, never as part of a start.
+ */
+export function findDamage(db: Connection, limit: number): string[] {
+  const lines = db.pragma(`quick_check(${limit})`) as { quick_check: string }[]
+  return lines.map((line) => line.quick_check).filter((line) => line !== 'ok')
+}

@@ -1,0 +1,39 @@
+const LARGEST = 262_144
+const SMALLEST = 16_384
+// Two each: one fills while the other is written
+const PER_WRITER = 2
+const KEEP = 32
+
+/**
+ * Write buffers of all content on its way to files: large while few messages arrive, so that each
+ * write is worth its while, smaller when many do, so that together they stay within their budget.
+ */
+export class WriteBuffers {
+  readonly #budget: number
+  readonly #free: Buffer[] = []
+  #used = 0
+
+  constructor(budgetBytes: number) {
+    this.#budget = budgetBytes
+  }
+
+  take(): Buffer {
+    this.#used++
+    const size = this.#size()
+    if (size === LARGEST) return this.#free.pop() ?? Buffer.allocUnsafeSlow(LARGEST)
+    return Buffer.allocUnsafeSlow(size)
+  }
+
+  give(buffer: Buffer): void {
+    this.#used--
+    if (buffer.length === LARGEST && this.#free.length < KEEP) this.#free.push(buffer)
+  }
+
+  /** The budget divided among twice as many as there are now, a power of two. */
+  #size(): number {
+    const share = this.#budget / (this.#used * PER_WRITER)
+    let size = LARGEST
+    while (size > SMALLEST && size > share) size /= 2
+    return size
+  }
+}

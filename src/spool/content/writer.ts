@@ -1,0 +1,103 @@
+import { type Content, memoryContent } from '../../mail/content.ts'
+import { type ContentWriter, SpoolUnavailable } from '../contract.ts'
+import { fileContent } from './file.ts'
+import { type ContentPlace, FileWriter } from './file-writer.ts'
+
+const NOTHING = Buffer.alloc(0)
+const FIRST_BYTES = 16_384
+
+/**
+ * Content as it arrives: in memory while small; once larger, gathered into long stretches that
+ * are written to a file one after the other, each while the next one fills.
+ */
+export class SpoolWriter implements ContentWriter {
+  readonly #place: ContentPlace
+  #size = 0
+  #memory: Buffer = NOTHING
+  #file: FileWriter | null = null
+  #content: Content | null = null
+  #adopted = false
+  #discarded = false
+
+  constructor(place: ContentPlace) {
+    this.#place = place
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  write(chunk: Buffer): true | Promise<void> {
+    if (this.#content !== null || this.#discarded) throw new SpoolUnavailable('the content is closed')
+    if (this.#file === null && this.#size + chunk.length <= this.#place.inRowBytes) return this.#remember(chunk)
+    const file = this.#toFile()
+    this.#size += chunk.length
+    return file.write(chunk)
+  }
+
+  async finish(): Promise<Content> {
+    if (this.#content !== null) return this.#content
+    if (this.#file === null) {
+      this.#content = memoryContent(this.#memory.subarray(0, this.#size))
+    } else {
+      const name = await this.#file.finish()
+      this.#content = fileContent(this.#place.folder.path(name), this.#size)
+    }
+    owners.set(this.#content, this)
+    return this.#content
+  }
+
+  async discard(): Promise<void> {
+    if (this.#adopted || this.#discarded) return
+    this.#discarded = true
+    await this.#file?.discard()
+  }
+
+  /** The spool's `put` takes the content over. */
+  adopt(): void {
+    this.#adopted = true
+  }
+
+  get isAdopted(): boolean {
+    return this.#adopted || this.#discarded
+  }
+
+  /** `put` failed: the content is the caller's again. */
+  release(): void {
+    this.#adopted = false
+  }
+
+  /** The file's name once it is on stable storage; null for content in memory. */
+  stable(): Promise<string> | null {
+    return this.#file === null ? null : this.#file.stable()
+  }
+
+  #remember(chunk: Buffer): true {
+    const size = this.#size + chunk.length
+    if (size > this.#memory.length) this.#grow(size)
+    this.#memory.set(chunk, this.#size)
+    this.#size = size
+    return true
+  }
+
+  #grow(size: number): void {
+    let length = Math.max(FIRST_BYTES, this.#memory.length)
+    while (length < size) length *= 2
+    const larger = Buffer.allocUnsafeSlow(Math.min(length, this.#place.inRowBytes))
+    this.#memory.copy(larger, 0, 0, this.#size)
+    this.#memory = larger
+  }
+
+  #toFile(): FileWriter {
+    if (this.#file === null) {
+      this.#file = new FileWriter(this.#place, this.#memory.subarray(0, this.#size))
+      this.#memory = NOTHING
+    }
+    return this.#file
+  }
+}
+
+const owners = new WeakMap<Content, SpoolWriter>()
+
+/** The writer that made some content; undefined for content from elsewhere. */
+export const writerOf = (content: Content): SpoolWriter | undefined => owners.get(content)

@@ -1,0 +1,66 @@
+import type { Address } from '../mail/address.ts'
+import { type Content, memoryContent, prefixedContent } from '../mail/content.ts'
+import type { Envelope, NotifyCondition, Recipient } from '../mail/envelope.ts'
+import { formatQueueId } from '../mail/queue-id.ts'
+import { fileContent } from './content/file.ts'
+import type { Hold, Lease } from './contract.ts'
+import { FLAG, type LeaseRecipient, type LeaseRow, NOTIFY, type StoredHold } from './wire.ts'
+
+/** From rows back to the contract's values. The writer's thread has checked every address. */
+
+export function toLease(row: LeaseRow, blob: Buffer, pathOf: (file: string) => string): Lease {
+  const [id, destination, receivedAt, client, mailFrom, envid, flags, size, file, recipients, leasedUntil] = row
+  return {
+    queueId: formatQueueId(id),
+    destination,
+    receivedAt,
+    client,
+    envelope: toEnvelope(mailFrom, envid, flags, recipients.map(toRecipient)),
+    indexes: recipients.map(([n]) => n),
+    attempts: recipients.map(([, , , , attempts]) => attempts),
+    lastReplies: recipients.map(([, , , , , lastReply]) => lastReply),
+    content: toContent(blob, file, size, pathOf),
+    leasedUntil,
+  }
+}
+
+export const toContent = (
+  blob: Buffer,
+  file: string | null,
+  size: number,
+  pathOf: (file: string) => string,
+): Content => (file === null ? memoryContent(blob) : prefixedContent(blob, fileContent(pathOf(file), size)))
+
+const toEnvelope = (
+  mailFrom: string | null,
+  envid: string | null,
+  flags: number,
+  rcptTo: readonly Recipient[],
+): Envelope => ({
+  mailFrom: mailFrom === null ? null : toAddress(mailFrom),
+  rcptTo,
+  envid,
+  ret: (flags & FLAG.retFull) !== 0 ? 'full' : (flags & FLAG.retHeaders) !== 0 ? 'hdrs' : null,
+  smtputf8: (flags & FLAG.smtputf8) !== 0,
+  body: (flags & FLAG.body8bit) !== 0 ? '8bitmime' : '7bit',
+  requireTls: (flags & FLAG.requireTls) !== 0,
+})
+
+const toRecipient = ([, address, orcpt, notify]: LeaseRecipient): Recipient => ({
+  address: toAddress(address),
+  notify: notify === null ? null : conditions(notify),
+  orcpt,
+})
+
+const CONDITIONS = Object.keys(NOTIFY) as NotifyCondition[]
+const conditions = (bits: number): NotifyCondition[] => CONDITIONS.filter((name) => (bits & NOTIFY[name]) !== 0)
+
+function toAddress(text: string): Address {
+  const at = text.lastIndexOf('@')
+  return { local: text.slice(0, at), domain: text.slice(at + 1) }
+}
+
+export function toHold(text: string, until: number): Hold {
+  const { reason, owner, then } = JSON.parse(text) as StoredHold
+  return { reason, owner, then, until }
+}

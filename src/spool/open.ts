@@ -1,0 +1,127 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { MessagePort } from 'node:worker_threads'
+import type { Clock } from '../clock.ts'
+import { startThread } from '../db/client.ts'
+import type { BatchStats } from '../db/protocol.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { Contents } from './contents.ts'
+import type { Spool } from './contract.ts'
+import { type SpoolOptions, type SpoolSettings, settings } from './options.ts'
+import { QueueReader } from './reader.ts'
+import { RoomWatch } from './room.ts'
+import { SqliteSpool } from './spool.ts'
+import type { WriterData, WriterOps, WriterReady } from './wire.ts'
+
+export interface SpoolSeams {
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly clock: Clock
+}
+
+/** A spool that is open, and what only the composition root needs. */
+export interface OpenSpool extends Spool {
+  /**
+   * Hands over the port to the ledger's thread, which takes the journal's entries and acknowledges
+   * them (`db/outbox.ts`). Until then, and whenever that port closes, entries wait on disk.
+   */
+  connectJournal(port: MessagePort): void
+  /** Why the store's thread died; resolves at most once. */
+  readonly broken: Promise<Error>
+}
+
+const TICK_MS = 1000
+const IDLE_MS = 200
+const READER_CACHE_BYTES = 8 * 1024 * 1024
+
+/**
+ * Opens the spool in its folder, recovers everything in it, and starts its threads. Rejects with
+ * FolderInUse if another process has it, DatabaseRefused if newer code wrote it.
+ */
+export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promise<OpenSpool> {
+  const all = settings(options)
+  const now = () => seams.clock.now()
+  await mkdir(join(all.path, 'content'), { recursive: true, mode: 0o700 })
+  const room = new RoomWatch({
+    path: all.path,
+    reserveBytes: all.reserveBytes,
+    everyMs: all.checkSpaceMs,
+    clock: seams.clock,
+    log: seams.log,
+  })
+  const death = Promise.withResolvers<Error>()
+  const { client, ready } = await startThread<WriterOps, WriterReady>(
+    { base: import.meta.url, name: './thread/writer', data: writerData(all, now()) },
+    {
+      now,
+      onBatch: (stats) => observe(seams.metrics, stats),
+      onDeath(error) {
+        room.failed(error)
+        death.resolve(error)
+      },
+    },
+  )
+  const contents = new Contents(all, now, ready.lastId, (error) => room.failed(error))
+  report(seams.log, ready)
+  void contents.remove(ready.orphans).catch((error: unknown) => seams.log.warn({ error }, 'orphan content stays'))
+  await room.start()
+  const stopTicks = tick(seams.clock, () => client.call('tick', null))
+  const spool = new SqliteSpool({
+    writer: client,
+    reader: new QueueReader({ path: databasePath(all), cacheBytes: READER_CACHE_BYTES }, now, contents.path),
+    contents,
+    room,
+    clock: seams.clock,
+    lastId: ready.lastId,
+    housekeepingLeaseMs: all.housekeepingLeaseMs,
+    stop() {
+      stopTicks()
+      room.stop()
+    },
+  })
+  return Object.assign(spool, {
+    connectJournal: (port: MessagePort) => client.control({ journalPort: port }, [port]),
+    broken: death.promise,
+  })
+}
+
+const databasePath = ({ path }: SpoolSettings): string => join(path, 'spool.db')
+
+function writerData(all: SpoolSettings, now: number): WriterData {
+  return {
+    path: databasePath(all),
+    lockPath: join(all.path, 'spool.lock'),
+    contentPath: join(all.path, 'content'),
+    ballastPath: join(all.path, 'spool.ballast'),
+    ballastBytes: all.ballastBytes,
+    cacheBytes: all.cacheBytes,
+    walBytes: all.walBytes,
+    idleMs: IDLE_MS,
+    now,
+    crash: all.crash ?? null,
+  }
+}
+
+function observe(metrics: Metrics, { calls, runMs, commitMs }: BatchStats): void {
+  metrics.observe('postern_spool_commit_seconds', commitMs / 1000)
+  metrics.observe('postern_spool_run_seconds', runMs / 1000)
+  metrics.observe('postern_spool_batch_calls', calls)
+}
+
+function report(log: Log, { lapsed, orphans, damaged }: WriterReady): void {
+  log.info({ lapsed, orphans: orphans.length, damaged: damaged.length }, 'the spool is open')
+  for (const { id, found } of damaged) log.error({ id, found }, 'a message in the spool is damaged and was set aside')
+}
+
+/** Runs `work` once a second by the clock; failures show elsewhere. */
+function tick(clock: Clock, work: () => Promise<unknown>): () => void {
+  let cancel = () => {}
+  const next = () => {
+    cancel = clock.after(TICK_MS, () => {
+      work().then(next, () => {})
+    })
+  }
+  next()
+  return () => cancel()
+}

@@ -1,0 +1,40 @@
+/** How a spool is kept. Sizes are bytes. */
+export interface SpoolOptions {
+  /** The folder of the spool, made if missing: `spool.db`, `content/`, `spool.lock`, `spool.ballast`. */
+  readonly path: string
+  /** Content up to this lies in the database; larger content in a file of its own. Default 64 KiB. */
+  readonly contentInRowBytes?: number
+  /** With less than this free on its disk, the spool takes no new mail. Default 256 MiB. */
+  readonly reserveBytes?: number
+  /** Kept aside, so that outcomes can still be written when the disk is full. Default 16 MiB; 0 for none. */
+  readonly ballastBytes?: number
+  /** How often the free disk space is looked at, milliseconds. Default 1000. */
+  readonly checkSpaceMs?: number
+  /** For leases that have no time of their own: expired, undelayed and overdue recipients. Milliseconds. Default 10 minutes. */
+  readonly housekeepingLeaseMs?: number
+  /** Memory for all content that is on its way to files. Default 64 MiB. */
+  readonly writeBufferBytes?: number
+  /** Page cache of the writer. Default 32 MiB. */
+  readonly cacheBytes?: number
+  /** Size of the log at which it is copied into the database. Default 16 MiB. */
+  readonly walBytes?: number
+  /** For tests of durability: kill this process at a named point of a commit, the nth time it is reached. */
+  readonly crash?: { readonly name: string; readonly nth: number }
+}
+
+export type SpoolSettings = Required<Omit<SpoolOptions, 'crash'>> & Pick<SpoolOptions, 'crash'>
+
+const MIB = 1024 * 1024
+
+export const SPOOL_DEFAULTS = {
+  contentInRowBytes: 65_536,
+  reserveBytes: 256 * MIB,
+  ballastBytes: 16 * MIB,
+  checkSpaceMs: 1000,
+  housekeepingLeaseMs: 600_000,
+  writeBufferBytes: 64 * MIB,
+  cacheBytes: 32 * MIB,
+  walBytes: 16 * MIB,
+} as const satisfies Omit<Required<SpoolOptions>, 'path' | 'crash'>
+
+export const settings = (options: SpoolOptions): SpoolSettings => ({ ...SPOOL_DEFAULTS, ...options })

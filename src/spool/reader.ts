@@ -1,0 +1,93 @@
+import { startThread, type ThreadClient } from '../db/client.ts'
+import type { Content } from '../mail/content.ts'
+import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
+import type { QueueEntry, QueueFilter, QueuePage, QueueRecipient, QueueState } from './contract.ts'
+import { toContent, toHold } from './decode.ts'
+import { filterRow, idOf } from './encode.ts'
+import type { EntryRecipientRow, EntryRow, ReaderData, ReaderOps } from './read/rows.ts'
+import { HELD } from './wire.ts'
+
+type Client = ThreadClient<ReaderOps>
+
+const NOTHING = Buffer.alloc(0)
+const STATES: readonly QueueState[] = ['pending', 'leased', 'held']
+const MAX_PAGE = 10_000
+
+/** Answers operators' questions from a thread of its own, started by the first of them. */
+export class QueueReader {
+  readonly #data: ReaderData
+  readonly #now: () => number
+  readonly #pathOf: (file: string) => string
+  #client: Promise<Client> | null = null
+
+  constructor(data: ReaderData, now: () => number, pathOf: (file: string) => string) {
+    this.#data = data
+    this.#now = now
+    this.#pathOf = pathOf
+  }
+
+  async list(filter: QueueFilter, page: { after: string | null; limit: number }): Promise<QueuePage> {
+    const client = await this.#thread()
+    const after = page.after === null ? 0 : (parseQueueId(page.after) ?? 0)
+    const limit = Math.max(1, Math.min(page.limit, MAX_PAGE))
+    const { entries, next } = await client.call('list', { filter: filterRow(filter), after, limit })
+    return { entries: entries.map(toEntry), next: next === null ? null : formatQueueId(next) }
+  }
+
+  async show(queueId: QueueId): Promise<QueueEntry | null> {
+    const row = await (await this.#thread()).call('show', idOf(queueId))
+    return row === null ? null : toEntry(row)
+  }
+
+  async content(queueId: QueueId): Promise<Content | null> {
+    const { value, blobs } = await (await this.#thread()).callForBytes('content', idOf(queueId))
+    return value === null ? null : toContent(blobs[0] ?? NOTHING, value.file, value.size, this.#pathOf)
+  }
+
+  async close(): Promise<void> {
+    const client = await this.#client?.catch(() => null)
+    await client?.close()
+  }
+
+  #thread(): Promise<Client> {
+    if (this.#client === null) {
+      this.#client = this.#start()
+      this.#client.catch(() => this.#forget())
+    }
+    return this.#client
+  }
+
+  async #start(): Promise<Client> {
+    const what = { base: import.meta.url, name: './read/thread', data: this.#data }
+    const { client } = await startThread<ReaderOps, null>(what, { now: this.#now, onDeath: () => this.#forget() })
+    return client
+  }
+
+  /** The next question starts another. */
+  #forget(): void {
+    this.#client = null
+  }
+}
+
+const toEntry = ({ id, recipients, ...row }: EntryRow): QueueEntry => ({
+  queueId: formatQueueId(id),
+  ...row,
+  recipients: recipients.map(toRecipient),
+})
+
+function toRecipient(row: EntryRecipientRow): QueueRecipient {
+  const { n, address, destination, attempts, lastReply, blockedUntil, reason } = row
+  const held = row.state === HELD
+  const hold = row.hold === null ? null : toHold(row.hold, row.holdUntil ?? 0)
+  return {
+    index: n,
+    address,
+    destination,
+    state: STATES[row.state] ?? 'held',
+    nextAttemptAt: held ? null : Math.max(row.dueAt, blockedUntil),
+    attempts,
+    lastReply,
+    cause: hold?.reason ?? (blockedUntil > 0 ? reason : null) ?? lastReply,
+    hold: held ? hold : null,
+  }
+}

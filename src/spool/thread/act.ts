@@ -1,0 +1,155 @@
+import type { Connection } from '../../db/database.ts'
+import { Scan } from '../read/filter.ts'
+import { type ActDone, type ActRow, HELD, LEASED, PENDING } from '../wire.ts'
+import { type EntryRecipient, entryData } from './journal.ts'
+import type { Removal } from './removal.ts'
+import type { SpoolState } from './state.ts'
+
+interface Selected {
+  readonly id: number
+  readonly n: number
+  readonly address: string
+  readonly state: number
+  readonly destination: number
+  readonly own: number | null
+  readonly due_at: number
+}
+
+// The writer serves mail between two of these
+const BUDGET_MS = 20
+const WINDOW = 500
+
+/** Operators' actions, a stretch of the queue at a time. */
+export class Actor {
+  readonly #state: SpoolState
+  readonly #removal: Removal
+  readonly #scan
+  readonly #sql
+
+  constructor(db: Connection, state: SpoolState, removal: Removal) {
+    this.#state = state
+    this.#removal = removal
+    this.#scan = new Scan<Selected>(db, 'r.message_id AS id, r.n, r.address, r.state, r.destination, r.own, r.due_at')
+    const where = 'WHERE message_id = ? AND n = ?'
+    this.#sql = {
+      due: db.prepare(`UPDATE recipient SET due_at = ? ${where}`),
+      hold: db.prepare(`UPDATE recipient SET state = 2, hold = ?, hold_until = ? ${where}`),
+      release: db.prepare(`UPDATE recipient SET state = 0, due_at = ?, hold = NULL, hold_until = NULL ${where}`),
+      reroute: db.prepare(`UPDATE recipient SET destination = ?, own = ?, due_at = min(due_at, ?) ${where}`),
+      left: db.prepare('SELECT 1 FROM recipient WHERE message_id = ? LIMIT 1').pluck(),
+    }
+  }
+
+  act(row: ActRow, now: number): ActDone {
+    const end = performance.now() + BUDGET_MS
+    const done = { changed: 0, busy: 0, files: [] as string[] }
+    let after: number | null = row.after
+    do {
+      const found: { rows: readonly Selected[]; next: number | null } = this.#scan.window(row.filter, after, WINDOW)
+      for (const group of byMessage(found.rows)) this.#message(row, group, now, done)
+      after = found.next
+    } while (after !== null && performance.now() < end)
+    return { ...done, next: after }
+  }
+
+  #message(
+    row: ActRow,
+    recipients: readonly Selected[],
+    now: number,
+    done: { changed: number; busy: number; files: string[] },
+  ): void {
+    const changed: EntryRecipient[] = []
+    for (const recipient of recipients) {
+      if (this.#isBusy(recipient)) done.busy++
+      else if (this.#change(row, recipient, now)) changed.push(entry(row, recipient))
+    }
+    const [first] = recipients
+    if (first === undefined || changed.length === 0) return
+    done.changed += changed.length
+    if (row.action === 'remove') this.#drop(first.id, done.files)
+    this.#state.journal.append(now, first.id, row.action, entryData(changed, facts(row)))
+  }
+
+  #isBusy({ id, n, state }: Selected): boolean {
+    return state === LEASED || this.#state.holdLeases.until(id, n) > 0
+  }
+
+  #change(row: ActRow, recipient: Selected, now: number): boolean {
+    if (row.action === 'retry') return this.#retry(recipient, now)
+    if (row.action === 'release') return this.#release(recipient, now)
+    if (row.action === 'hold') return this.#hold(recipient, row)
+    if (row.action === 'reroute') return this.#reroute(recipient, row.destination, now)
+    this.#removal.recipient(recipient.id, recipient.n)
+    return this.#moved(recipient, null)
+  }
+
+  #retry(recipient: Selected, now: number): boolean {
+    if (recipient.state !== PENDING) return false
+    this.#sql.due.run(now, recipient.id, recipient.n)
+    const destination = this.#state.destinations.get(recipient.destination)
+    if (destination === undefined) return false
+    this.#state.destinations.unblock(destination)
+    this.#state.destinations.due(destination, now)
+    return true
+  }
+
+  #release(recipient: Selected, now: number): boolean {
+    if (recipient.state !== HELD) return false
+    this.#sql.release.run(now, recipient.id, recipient.n)
+    return this.#moved(recipient, PENDING, now)
+  }
+
+  #hold(recipient: Selected, { hold, holdUntil }: ActRow): boolean {
+    this.#sql.hold.run(hold, holdUntil, recipient.id, recipient.n)
+    return this.#moved(recipient, HELD)
+  }
+
+  #reroute(recipient: Selected, name: string | null, now: number): boolean {
+    const { destinations } = this.#state
+    const own = recipient.own ?? recipient.destination
+    const to = name === null ? destinations.get(own) : destinations.named(name)
+    const from = destinations.get(recipient.destination)
+    if (to === undefined || from === undefined || to === from) return false
+    this.#sql.reroute.run(to.id, to.id === own ? null : own, now, recipient.id, recipient.n)
+    destinations.move(from, recipient.state, null)
+    destinations.move(to, null, recipient.state)
+    if (recipient.state === PENDING) destinations.due(to, Math.min(recipient.due_at, now))
+    return true
+  }
+
+  #moved(recipient: Selected, to: number | null, due?: number): boolean {
+    const { destinations } = this.#state
+    const destination = destinations.get(recipient.destination)
+    if (destination === undefined) return true
+    destinations.move(destination, recipient.state, to)
+    if (due !== undefined) destinations.due(destination, due)
+    return true
+  }
+
+  #drop(id: number, files: string[]): void {
+    if (this.#sql.left.get(id) !== undefined) return
+    const file = this.#removal.message(id)
+    if (file !== null) files.push(file)
+  }
+}
+
+function byMessage(rows: readonly Selected[]): Selected[][] {
+  const groups: Selected[][] = []
+  for (const row of rows) {
+    const last = groups.at(-1)
+    if (last?.[0]?.id === row.id) last.push(row)
+    else groups.push([row])
+  }
+  return groups
+}
+
+function entry({ action }: ActRow, { n, address, state }: Selected): EntryRecipient {
+  const after = { retry: 'pending', release: 'pending', hold: 'held', remove: 'removed' }
+  const same = state === HELD ? 'held' : 'pending'
+  return { index: n, address, state: action === 'reroute' ? same : after[action] }
+}
+
+function facts({ by, hold, holdUntil, action, destination }: ActRow): string {
+  const held = hold === null ? {} : { hold: { ...JSON.parse(hold), until: holdUntil } }
+  return JSON.stringify({ by, ...held, ...(action === 'reroute' ? { destination } : {}) })
+}

@@ -1,0 +1,125 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Connection } from '../../db/database.ts'
+import { parseAddress } from '../../mail/address.ts'
+import { LEASED, type LeaseRecipient, type LeaseRow } from '../wire.ts'
+import type { Damage } from './damage.ts'
+import type { Destination } from './destinations.ts'
+import type { SpoolState } from './state.ts'
+
+export type RecipientRow = readonly [
+  n: number,
+  address: string,
+  orcpt: string | null,
+  notify: number | null,
+  attempts: number,
+  lastReply: string | null,
+  state: number,
+]
+
+type MessageRow = readonly [
+  receivedAt: number,
+  client: string,
+  mailFrom: string | null,
+  envid: string | null,
+  flags: number,
+  size: number,
+  prefix: Buffer,
+]
+
+export interface Granted {
+  readonly row: LeaseRow
+  readonly blob: Uint8Array
+}
+
+export const RECIPIENT_COLUMNS = 'n, address, orcpt, notify, attempts, last_reply, state'
+
+/** Turns rows into leases: reads the message and its content, and marks the rows leased. */
+export class Granter {
+  readonly #state: SpoolState
+  readonly #damage: Damage
+  readonly #contentPath: string
+  readonly #message
+  readonly #bytes
+  readonly #file
+  readonly #mark
+
+  constructor(db: Connection, state: SpoolState, damage: Damage, contentPath: string) {
+    this.#state = state
+    this.#damage = damage
+    this.#contentPath = contentPath
+    this.#message = db
+      .prepare<[number], MessageRow>(
+        'SELECT received_at, client, mail_from, envid, flags, size, prefix FROM message WHERE id = ?',
+      )
+      .raw()
+    this.#bytes = db.prepare<[number], Buffer>('SELECT bytes FROM content WHERE id = ?').pluck()
+    this.#file = db.prepare<[number], string>('SELECT name FROM content_file WHERE id = ?').pluck()
+    this.#mark = db.prepare('UPDATE recipient SET state = 1 WHERE message_id = ? AND n = ?')
+  }
+
+  /** Leases pending recipients of one message and one destination. Null if the message had to be set aside. */
+  pending(id: number, to: Destination, rows: readonly RecipientRow[], until: number, now: number): Granted | null {
+    const granted = this.#read(id, to, rows, until, now)
+    if (granted === null) return null
+    for (const [n, , , , , , state] of rows) {
+      this.#mark.run(id, n)
+      this.#state.leases.set(id, n, until)
+      this.#state.destinations.move(to, state, LEASED)
+    }
+    return granted
+  }
+
+  /** Leases a held recipient, which stays held in the table. */
+  held(id: number, to: Destination, row: RecipientRow, until: number, now: number): Granted | null {
+    const granted = this.#read(id, to, [row], until, now)
+    if (granted !== null) this.#state.holdLeases.set(id, row[0], until)
+    return granted
+  }
+
+  #read(id: number, to: Destination, rows: readonly RecipientRow[], until: number, now: number): Granted | null {
+    try {
+      return this.#understood(id, to, rows, until)
+    } catch (error) {
+      this.#damage.setAside(id, error instanceof Error ? error.message : String(error), now)
+      return null
+    }
+  }
+
+  #understood(id: number, to: Destination, rows: readonly RecipientRow[], until: number): Granted {
+    const message = this.#message.get(id)
+    if (message === undefined) throw new Error('recipients without a message')
+    const [receivedAt, client, mailFrom, envid, flags, size, prefix] = message
+    if (mailFrom !== null) checkAddress(mailFrom)
+    const { file, bytes } = this.#content(id, size)
+    const recipients = rows.map(checkRecipient)
+    return {
+      row: [id, to.name, receivedAt, client, mailFrom, envid, flags, size, file, recipients, until],
+      blob: bytes === null ? prefix : Buffer.concat([prefix, bytes]),
+    }
+  }
+
+  #content(id: number, size: number): { file: string | null; bytes: Buffer | null } {
+    const bytes = this.#bytes.get(id)
+    const file = bytes === undefined ? this.#file.get(id) : null
+    if (file === undefined) throw new Error('no content')
+    const found = file === null ? (bytes?.length ?? 0) : fileSize(join(this.#contentPath, file))
+    if (found !== size) throw new Error(`content of ${found} bytes where ${size} were stored`)
+    return { file, bytes: bytes ?? null }
+  }
+}
+
+function fileSize(path: string): number {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) throw new Error('content file missing')
+  return found.size
+}
+
+function checkRecipient([n, address, orcpt, notify, attempts, lastReply]: RecipientRow): LeaseRecipient {
+  checkAddress(address)
+  return [n, address, orcpt, notify, attempts, lastReply]
+}
+
+function checkAddress(text: string): void {
+  if (parseAddress(text, { utf8: true }) === null) throw new Error('an address that is none')
+}

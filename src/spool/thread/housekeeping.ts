@@ -1,0 +1,147 @@
+import type { Connection } from '../../db/database.ts'
+import { idAt } from '../../mail/queue-id.ts'
+import { LEASED, PENDING } from '../wire.ts'
+import type { Damage } from './damage.ts'
+import { type Granted, type Granter, RECIPIENT_COLUMNS, type RecipientRow } from './granter.ts'
+import type { SpoolState } from './state.ts'
+
+type AgedRow = readonly [...RecipientRow, id: number, destination: number, receivedAt: number]
+type NoticeRow = readonly [...AgedRow, noticed: number]
+
+// Ids are given when a message is stored and may run ahead of the clock after a restart
+// (thread/ids.ts); the received_at of the row decides
+const SLACK_MS = 60_000
+// Rows looked at in one go; the rest waits for the next call
+const SCAN = 20_000
+
+const COLUMNS = RECIPIENT_COLUMNS.split(', ')
+  .map((name) => `r.${name}`)
+  .join(', ')
+const AGED = `SELECT ${COLUMNS}, r.message_id, r.destination, m.received_at`
+// CROSS keeps SQLite to this order of the tables
+const FROM = 'FROM recipient r CROSS JOIN message m ON m.id = r.message_id'
+
+/** Finds what has grown old: for bounces, delay notices, and holds past their deadline. */
+export class Housekeeping {
+  readonly #state: SpoolState
+  readonly #granter: Granter
+  readonly #damage: Damage
+  readonly #expired
+  readonly #unnoticed
+  readonly #overdue
+  readonly #watermark
+  readonly #setWatermark
+
+  constructor(db: Connection, state: SpoolState, granter: Granter, damage: Damage) {
+    this.#state = state
+    this.#granter = granter
+    this.#damage = damage
+    this.#expired = db
+      .prepare<[number, number, number], AgedRow>(
+        `${AGED} ${FROM} WHERE r.message_id < ? AND r.state = 0 AND m.received_at < ? ORDER BY r.message_id LIMIT ?`,
+      )
+      .raw()
+    this.#unnoticed = db
+      .prepare<[number, number, number], NoticeRow>(
+        `${AGED}, r.noticed ${FROM} WHERE r.message_id >= ? AND r.message_id < ? ORDER BY r.message_id LIMIT ?`,
+      )
+      .raw()
+    this.#overdue = db
+      .prepare<[number, number], readonly [...RecipientRow, number, number, string, number]>(
+        `SELECT ${RECIPIENT_COLUMNS}, message_id, destination, hold, hold_until FROM recipient
+         WHERE state = 2 AND hold_until <= ? ORDER BY hold_until LIMIT ?`,
+      )
+      .raw()
+    this.#watermark = db.prepare<[], number>("SELECT value FROM meta WHERE name = 'noticed'").pluck()
+    this.#setWatermark = db.prepare("INSERT OR REPLACE INTO meta VALUES ('noticed', ?)")
+  }
+
+  expired({ before, limit, until }: { before: number; limit: number; until: number }, now: number): Granted[] {
+    return this.#grant(this.#expired.all(idAt(before + SLACK_MS), before, limit), until, now)
+  }
+
+  /**
+   * Walks on from the watermark: below it, everybody's notice was sent or waived. It stops at the
+   * first message with a recipient whose notice is still open.
+   */
+  undelayed({ before, limit, until }: { before: number; limit: number; until: number }, now: number): Granted[] {
+    const from = this.#watermark.get() ?? 0
+    const end = idAt(before + SLACK_MS)
+    const rows = this.#unnoticed.all(from, end, SCAN)
+    const open = rows.filter(isOpen)
+    const due = open.filter((row) => row[6] === PENDING && row[9] < before).slice(0, limit)
+    const mark =
+      open[0]?.[7] ?? (rows.length === SCAN ? rows.at(-1)?.[7] : rows.length > 0 ? idAt(before - SLACK_MS) : from)
+    if (mark !== undefined && mark > from) this.#setWatermark.run(mark)
+    return this.#grant(due as unknown as AgedRow[], until, now)
+  }
+
+  overdueHolds(
+    { limit, until }: { limit: number; until: number },
+    now: number,
+  ): { granted: Granted; hold: string; holdUntil: number }[] {
+    const found: { granted: Granted; hold: string; holdUntil: number }[] = []
+    for (const row of this.#overdue.all(now, SCAN)) {
+      if (found.length >= limit) break
+      const [n, , , , , , , id, destination, hold, holdUntil] = row
+      const to = this.#state.destinations.get(destination)
+      if (this.#state.holdLeases.until(id, n) > 0 || this.#damage.has(id)) continue
+      if (to === undefined || !isHold(hold)) this.#damage.setAside(id, 'a hold that cannot be read', now)
+      else
+        this.#pushHeld(
+          found,
+          this.#granter.held(id, to, row.slice(0, 7) as unknown as RecipientRow, until, now),
+          hold,
+          holdUntil,
+        )
+    }
+    return found
+  }
+
+  #pushHeld(
+    found: { granted: Granted; hold: string; holdUntil: number }[],
+    granted: Granted | null,
+    hold: string,
+    holdUntil: number,
+  ): void {
+    if (granted !== null) found.push({ granted, hold, holdUntil })
+  }
+
+  /** One lease for each message and destination. */
+  #grant(rows: readonly AgedRow[], until: number, now: number): Granted[] {
+    const groups = new Map<string, AgedRow[]>()
+    for (const row of rows) {
+      const key = `${row[7]} ${row[8]}`
+      const group = groups.get(key)
+      if (group === undefined) groups.set(key, [row])
+      else group.push(row)
+    }
+    return [...groups.values()].flatMap((group) => this.#grantOne(group, until, now))
+  }
+
+  #grantOne(group: readonly AgedRow[], until: number, now: number): Granted[] {
+    const [first] = group
+    if (first === undefined || this.#damage.has(first[7])) return []
+    const to = this.#state.destinations.get(first[8])
+    if (to === undefined) {
+      this.#damage.setAside(first[7], 'a destination that is not known', now)
+      return []
+    }
+    this.#state.destinations.recheck(to)
+    const rows = group.map((row) => row.slice(0, 7) as unknown as RecipientRow)
+    const granted = this.#granter.pending(first[7], to, rows, until, now)
+    return granted === null ? [] : [granted]
+  }
+}
+
+/** Waits, or is being tried right now, and has had no notice yet. A held one gets none: somebody knows of it. */
+const isOpen = (row: NoticeRow): boolean => row[10] === 0 && (row[6] === PENDING || row[6] === LEASED)
+
+function isHold(text: string): boolean {
+  try {
+    const hold = JSON.parse(text) as { reason?: unknown; owner?: unknown; then?: unknown } | null
+    return typeof hold?.reason === 'string' && typeof hold.owner === 'string' && typeof hold.then === 'string'
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,56 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Connection } from '../../db/database.ts'
+import type { WriterData } from '../wire.ts'
+
+export interface Recovered {
+  /** Content files that no row names. Listed before any mail can come in, so none of them is still arriving. */
+  readonly orphans: readonly string[]
+  /** Messages whose rows make no sense, with what was found. */
+  readonly unknown: readonly [number, string][]
+  readonly lapsed: number
+}
+
+/** Brings the spool from wherever the last run ended to where a new one can begin. */
+export function recover(db: Connection, { contentPath }: WriterData): Recovered {
+  return db.transaction(() => ({
+    // First: what is understood afterwards is pending or held
+    lapsed: db.prepare('UPDATE recipient SET state = 0 WHERE state = 1').run().changes,
+    unknown: unknownRows(db),
+    orphans: orphans(db, contentPath),
+  }))()
+}
+
+function unknownRows(db: Connection): [number, string][] {
+  const states = db
+    .prepare('SELECT DISTINCT message_id, state FROM recipient WHERE state NOT IN (0, 1, 2)')
+    .raw()
+    .all() as [number, number][]
+  const nowhere = db
+    .prepare('SELECT DISTINCT message_id FROM recipient WHERE destination NOT IN (SELECT id FROM destination)')
+    .pluck()
+    .all() as number[]
+  const alone = db
+    .prepare('SELECT id FROM message WHERE NOT EXISTS (SELECT 1 FROM recipient WHERE message_id = message.id)')
+    .pluck()
+    .all() as number[]
+  return [
+    ...states.map(([id, state]): [number, string] => [id, `unknown state ${state}`]),
+    ...nowhere.map((id): [number, string] => [id, 'a destination that is not known']),
+    ...alone.map((id): [number, string] => [id, 'a message without recipients']),
+  ]
+}
+
+function orphans(db: Connection, folder: string): string[] {
+  const found = contentFiles(folder)
+  if (found.length === 0) return []
+  const known = new Set(
+    db.prepare('SELECT name FROM content_file UNION ALL SELECT file FROM damaged WHERE file IS NOT NULL').pluck().all(),
+  )
+  return found.filter((name) => !known.has(name))
+}
+
+function contentFiles(folder: string): string[] {
+  const days = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  return days.flatMap((day) => readdirSync(join(folder, day.name)).map((name) => `${day.name}/${name}`))
+}

@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto'
+import type { MessagePort } from 'node:worker_threads'
+import { type Connection, checkpoint } from '../../db/database.ts'
+import { type Handlers, type Store, WithBlobs } from '../../db/thread.ts'
+import type { LeaseRow, SummaryRow, WriterData, WriterOps, WriterReady } from '../wire.ts'
+import { Actor } from './act.ts'
+import { Ballast } from './ballast.ts'
+import { Damage } from './damage.ts'
+import { Destinations } from './destinations.ts'
+import { type Granted, Granter } from './granter.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { IdMark } from './ids.ts'
+import { Journal } from './journal.ts'
+import { LeaseTimes } from './lease-times.ts'
+import { Lessor } from './lessor.ts'
+import { Putter } from './put.ts'
+import { recover } from './recover.ts'
+import { Removal } from './removal.ts'
+import { Settler } from './settle.ts'
+import { committed, rolledBack, type SpoolState } from './state.ts'
+
+/** What the writer's handlers work with. */
+interface Parts {
+  readonly db: Connection
+  readonly state: SpoolState
+  readonly putter: Putter
+  readonly settler: Settler
+  readonly lessor: Lessor
+  readonly housekeeping: Housekeeping
+  readonly actor: Actor
+  readonly damage: Damage
+}
+
+/** Recovers the spool and offers its operations. */
+export function openWriter(db: Connection, data: WriterData): Store<WriterOps> {
+  const recovered = recover(db, data)
+  const parts = makeParts(db, data)
+  const { state, damage } = parts
+  setAsideUnknown(parts, recovered.unknown, data.now)
+  const ballast = new Ballast(data.ballastPath, data.ballastBytes)
+  ballast.restore()
+  const ready: WriterReady = {
+    lastId: state.ids.start,
+    orphans: recovered.orphans,
+    damaged: damage.list(),
+    lapsed: recovered.lapsed,
+  }
+  return {
+    db,
+    ready,
+    handlers: handlers(parts),
+    beforeCommit: () => void state.journal.sweep(),
+    committed: (now) => committed(state, now),
+    rolledBack: () => rolledBack(state),
+    failed: (code) => code === 'SQLITE_FULL' && ballast.release(),
+    idle: () => idle(parts, ballast),
+    control: (message) => state.journal.connect((message as { journalPort: MessagePort }).journalPort),
+    close: () => state.journal.close(),
+  }
+}
+
+function makeParts(db: Connection, data: WriterData): Parts {
+  const state: SpoolState = {
+    destinations: new Destinations(db),
+    leases: new LeaseTimes(),
+    holdLeases: new LeaseTimes(),
+    journal: new Journal(db, sourceOf(db)),
+    ids: new IdMark(db),
+  }
+  const removal = new Removal(db)
+  const damage = new Damage(db, state, removal)
+  const putter = new Putter(db, state)
+  const granter = new Granter(db, state, damage, data.contentPath)
+  return {
+    db,
+    state,
+    putter,
+    damage,
+    settler: new Settler(db, state, putter, removal),
+    lessor: new Lessor(db, state, granter, damage),
+    housekeeping: new Housekeeping(db, state, granter, damage),
+    actor: new Actor(db, state, removal),
+  }
+}
+
+function handlers({ db, state, putter, settler, lessor, housekeeping, actor, damage }: Parts): Handlers<WriterOps> {
+  const lapse = (now: number) => lessor.lapse(now)
+  return {
+    put(row, now, blobs) {
+      putter.put(row, now, blobs)
+      return null
+    },
+    settle: (outcomes, now, blobs) => settler.settle(outcomes, now, blobs),
+    lease(want, now) {
+      lapse(now)
+      return leases(lessor.lease(want, now))
+    },
+    renew(args) {
+      renew(state, args)
+      return null
+    },
+    block({ destination, until, failures, reason }) {
+      state.destinations.block(state.destinations.named(destination), until, failures, reason)
+      return null
+    },
+    unblock(name) {
+      const destination = state.destinations.find(name)
+      if (destination !== undefined) state.destinations.unblock(destination)
+      return null
+    },
+    expired: (args, now) => leases(housekeeping.expired(args, now)),
+    undelayed: (args, now) => leases(housekeeping.undelayed(args, now)),
+    overdue(args, now) {
+      lapse(now)
+      const found = housekeeping.overdueHolds(args, now)
+      const rows = found.map(({ granted, hold, holdUntil }) => [granted.row, hold, holdUntil] as const)
+      const blobs = found.map(({ granted }) => granted.blob)
+      return new WithBlobs(rows, blobs)
+    },
+    nextDue: (_, now) => state.destinations.nextDue(now),
+    act: (args, now) => actor.act(args, now),
+    summary: () => summary(db, state, damage),
+    damaged: () => damage.list(),
+    tick(_, now) {
+      lapse(now)
+      state.destinations.forget(now)
+      return null
+    },
+  }
+}
+
+const leases = (granted: readonly Granted[]): WithBlobs<readonly LeaseRow[]> =>
+  new WithBlobs(
+    granted.map(({ row }) => row),
+    granted.map(({ blob }) => blob),
+  )
+
+function renew({ leases, holdLeases }: SpoolState, { leases: which, until }: WriterOps['renew']['args']): void {
+  for (const [id, ...indexes] of which) {
+    for (const n of indexes) {
+      if (leases.until(id, n) > 0) leases.set(id, n, until)
+      if (holdLeases.until(id, n) > 0) holdLeases.set(id, n, until)
+    }
+  }
+}
+
+function summary(db: Connection, state: SpoolState, damage: Damage): SummaryRow {
+  const total = { pending: 0, leased: 0, held: 0 }
+  const destinations: SummaryRow['destinations'][number][] = []
+  for (const { name, pending, leased, held, blockedUntil, reason } of state.destinations.all()) {
+    total.pending += pending
+    total.leased += leased
+    total.held += held
+    if (pending + leased + held === 0 && blockedUntil === 0) continue
+    destinations.push({ destination: name, pending, leased, held, blockedUntil: blockedUntil || null, reason })
+  }
+  const oldest = db.prepare('SELECT received_at FROM message ORDER BY id LIMIT 1').pluck().get() as number | undefined
+  return {
+    ...total,
+    oldest: oldest ?? null,
+    damaged: damage.count(),
+    unacknowledged: state.journal.backlog,
+    destinations,
+  }
+}
+
+function idle({ db, state }: Parts, ballast: Ballast): void {
+  state.journal.sweep(1)
+  checkpoint(db)
+  ballast.restore()
+}
+
+function setAsideUnknown({ db, damage, state }: Parts, unknown: readonly [number, string][], now: number): void {
+  db.transaction(() => {
+    for (const [id, found] of unknown) damage.setAside(id, found, now)
+  })()
+  committed(state, now)
+}
+
+/** A number of its own for each spool, by which the ledger tells their entries apart. */
+function sourceOf(db: Connection): number {
+  const stored = db.prepare("SELECT value FROM meta WHERE name = 'source'").pluck().get()
+  if (stored !== undefined) return stored as number
+  const made = randomBytes(6).readUIntBE(0, 6)
+  db.prepare("INSERT INTO meta VALUES ('source', ?)").run(made)
+  return made
+}

@@ -1,0 +1,203 @@
+/**
+ * What travels between the spool's main side and its threads. Tuples and flat lists, because these
+ * are cloned for each message; `db/protocol.ts` says why.
+ */
+
+/** Codes of `recipient.state`. */
+export const PENDING = 0
+export const LEASED = 1
+export const HELD = 2
+
+/** Bits of `message.flags`. */
+export const FLAG = { retFull: 1, retHeaders: 2, smtputf8: 4, body8bit: 8, requireTls: 16 } as const
+
+/** Bits of `recipient.notify`. */
+export const NOTIFY = { never: 1, success: 2, failure: 4, delay: 8 } as const
+
+/** A message to store. Its blobs: the prefix, and the bytes unless `file` has them. */
+export type PutRow = readonly [
+  id: number,
+  receivedAt: number,
+  client: string,
+  mailFrom: string | null,
+  envid: string | null,
+  flags: number,
+  size: number,
+  messageId: string | null,
+  file: string | null,
+  /** PutRecipient after PutRecipient. */
+  recipients: readonly PutRecipient[],
+  /** The data of the journal's `received` entry, and of its `discard` entry if there is one. */
+  received: string,
+  discarded: string | null,
+]
+
+export type PutRecipient = readonly [
+  n: number,
+  address: string,
+  orcpt: string | null,
+  notify: number | null,
+  destination: string,
+  state: number,
+  dueAt: number,
+  leaseUntil: number,
+  hold: string | null,
+  holdUntil: number | null,
+]
+
+/** What became of some recipients of one message. Its blobs are those of its notifications. */
+export type SettleRow = readonly [
+  id: number,
+  results: readonly ResultRow[],
+  /** JSON. */
+  facts: string,
+  notifications: readonly PutRow[],
+]
+
+export type ResultIs = 'relayed' | 'delivered' | 'failed' | 'discarded' | 'pending' | 'held' | 'noticed'
+
+export type ResultRow = readonly [
+  n: number,
+  is: ResultIs,
+  reply: string | null,
+  dueAt: number,
+  attempted: boolean,
+  hold: string | null,
+  holdUntil: number | null,
+]
+
+/** A lease on its way out. Its blob: prefix and bytes, or the prefix alone if `file` has the bytes. */
+export type LeaseRow = readonly [
+  id: number,
+  destination: string,
+  receivedAt: number,
+  client: string,
+  mailFrom: string | null,
+  envid: string | null,
+  flags: number,
+  /** Of the content, without the prefix. */
+  size: number,
+  file: string | null,
+  recipients: readonly LeaseRecipient[],
+  leasedUntil: number,
+]
+
+export type LeaseRecipient = readonly [
+  n: number,
+  address: string,
+  orcpt: string | null,
+  notify: number | null,
+  attempts: number,
+  lastReply: string | null,
+]
+
+export interface LeaseWant {
+  readonly limit: number
+  readonly perDestination: number
+  readonly leasedUntil: number
+  readonly except: readonly string[]
+  readonly only: readonly string[] | null
+}
+
+/** A hold as it lies in `recipient.hold`, JSON; its deadline has a column of its own. */
+export interface StoredHold {
+  readonly reason: string
+  readonly owner: string
+  readonly then: 'release' | 'reject' | 'discard'
+}
+
+/** A page of changes that an operator's action makes. */
+export interface ActRow {
+  readonly action: 'retry' | 'hold' | 'release' | 'reroute' | 'remove'
+  readonly hold: string | null
+  readonly holdUntil: number | null
+  readonly destination: string | null
+  readonly filter: FilterRow
+  readonly by: string
+  /** Messages up to this id are done. */
+  readonly after: number
+}
+
+export interface ActDone {
+  readonly changed: number
+  readonly busy: number
+  /** Go on after this id; null when all is done. */
+  readonly next: number | null
+  readonly files: readonly string[]
+}
+
+export interface FilterRow {
+  readonly ids: readonly number[] | null
+  readonly state: number | null
+  readonly domain: string | null
+  readonly destination: string | null
+  readonly client: string | null
+  /** `<>` for the null reverse-path. */
+  readonly sender: string | null
+  readonly recipient: string | null
+  readonly before: number | null
+  readonly after: number | null
+}
+
+export interface SummaryRow {
+  readonly pending: number
+  readonly leased: number
+  readonly held: number
+  readonly oldest: number | null
+  readonly damaged: number
+  /** Journal entries that the ledger has not taken yet. */
+  readonly unacknowledged: number
+  readonly destinations: readonly {
+    readonly destination: string
+    readonly pending: number
+    readonly leased: number
+    readonly held: number
+    readonly blockedUntil: number | null
+    readonly reason: string | null
+  }[]
+}
+
+/** What the writer's thread can do. Lists of names are content files that nothing refers to any more. */
+export type WriterOps = {
+  put: { args: PutRow; result: null }
+  lease: { args: LeaseWant; result: readonly LeaseRow[] }
+  renew: { args: { leases: readonly (readonly [id: number, ...n: number[]])[]; until: number }; result: null }
+  settle: { args: readonly SettleRow[]; result: readonly string[] }
+  block: { args: { destination: string; until: number; reason: string; failures: number }; result: null }
+  unblock: { args: string; result: null }
+  expired: { args: { before: number; limit: number; until: number }; result: readonly LeaseRow[] }
+  undelayed: { args: { before: number; limit: number; until: number }; result: readonly LeaseRow[] }
+  overdue: {
+    args: { limit: number; until: number }
+    result: readonly (readonly [lease: LeaseRow, hold: string, holdUntil: number])[]
+  }
+  nextDue: { args: null; result: number | null }
+  act: { args: ActRow; result: ActDone }
+  summary: { args: null; result: SummaryRow }
+  damaged: { args: null; result: readonly { id: number; found: string }[] }
+  /** Once a second: leases lapse, destinations that nobody needs are forgotten. */
+  tick: { args: null; result: null }
+}
+
+export interface WriterData {
+  readonly path: string
+  readonly lockPath: string
+  readonly contentPath: string
+  readonly ballastPath: string
+  readonly ballastBytes: number
+  readonly cacheBytes: number
+  readonly walBytes: number
+  readonly idleMs: number
+  readonly now: number
+  readonly crash: { readonly name: string; readonly nth: number } | null
+}
+
+export interface WriterReady {
+  /** Ids start above this. */
+  readonly lastId: number
+  /** Content files without a row, relative to the content folder. */
+  readonly orphans: readonly string[]
+  readonly damaged: readonly { id: number; found: string }[]
+  /** Leases of the last run that went back to pending. */
+  readonly lapsed: number
+}
