@@ -4,6 +4,7 @@ import { queueCommand } from './commands/queue/index.ts'
 import { reloadCommand } from './commands/reload.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
+import { tlsCommand } from './commands/tls.ts'
 import { traceCommand } from './commands/trace.ts'
 import { CommandFailure, EXIT } from './exit.ts'
 import { printable } from './text/printable.ts'
@@ -16,7 +17,7 @@ function buildProgram(): Command {
     .showHelpAfterError('(postern help, or --help after a command, says more)')
     .addHelpText('after', EXIT_CODES)
   const daemonCommands = [statusCommand(), queueCommand(), traceCommand(), reloadCommand()]
-  for (const command of [serveCommand(), ...daemonCommands]) program.addCommand(command)
+  for (const command of [serveCommand(), ...daemonCommands, tlsCommand()]) program.addCommand(command)
   return exitByError(program)
 }
 
