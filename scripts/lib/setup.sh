@@ -12,24 +12,28 @@ ensure_home() {
   fi
 }
 
-# Packages as the lock file says, and the pinned Node first in PATH.
+# Packages as the lock file says, and the pinned Node first in PATH. Two calls at once wait for each other.
 ensure_packages() {
   ensure_home
   command -v npm >/dev/null || { complain 'npm is missing: install Node.js 20 or newer with npm'; return 1; }
-  if ! node scripts/lib/installed.mjs; then
-    say 'Installing the packages that package-lock.json names (npm ci) …'
-    local log
-    log=$(mktemp)
-    if ! npm ci --no-audit --no-fund >"$log" 2>&1; then
-      tail -n 40 "$log" >&2
-      complain 'npm ci failed; its last lines stand above'
-      return 1
-    fi
-    rm -f "$log"
-  fi
+  (flock 9 && { node scripts/lib/installed.mjs || install_packages 9<&-; }) 9<. || return 1
   PATH="$PWD/node_modules/.bin:$PATH"
   export PATH
   node --version >/dev/null || { complain 'the pinned Node does not run: remove node_modules and try again'; return 1; }
+}
+
+# Of the packages' own install scripts only that of `node` runs, which fetches the binary. npm would
+# also compile better-sqlite3, which needs Python and a compiler, though its binary is in the package.
+install_packages() {
+  say 'Installing the packages that package-lock.json names (npm ci) …'
+  local log
+  log=$(mktemp)
+  if ! { npm ci --ignore-scripts --no-audit --no-fund && npm rebuild node; } >"$log" 2>&1; then
+    grep -v EBADENGINE "$log" | tail -n 40 >&2
+    complain 'npm could not install them; its last lines stand above'
+    return 1
+  fi
+  rm -f "$log"
 }
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }

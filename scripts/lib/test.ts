@@ -60,4 +60,9 @@ function closing(passed: number, failed: number): number {
   return failed === 0 ? 0 : 1
 }
 
-process.exitCode = main(process.argv.slice(2))
+try {
+  process.exitCode = main(process.argv.slice(2))
+} catch (error) {
+  process.stderr.write(`test: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 2
+}
