@@ -1,6 +1,6 @@
 import { type Context, path } from '../context.ts'
 import { type Field, forms, key, list, optional, refined, section } from '../fields.ts'
-import { choice, domain, duration, integer, ipAddress, percent, resolver, size } from '../kinds.ts'
+import { choice, domain, duration, integer, ipAddress, mailbox, percent, resolver, size } from '../kinds.ts'
 import type { Share, Size } from '../values.ts'
 
 /** Disk space that must stay free: so many bytes, or a share of the disk. */
@@ -53,6 +53,8 @@ export const delivery = section({
   ),
   localAddressV4: optional(ipAddress(4), '192.0.2.25', 'the system chooses', 'The IPv4 address to send from.'),
   localAddressV6: optional(ipAddress(6), '2001:db8::25', 'the system chooses', 'The IPv6 address to send from.'),
+  maxHosts: key(integer(1, 100, 'hosts'), 5, 'How many of its hosts one attempt to reach a domain tries.'),
+  maxAddresses: key(integer(1, 1000, 'addresses'), 10, 'How many addresses, of all these hosts together.'),
   minTlsVersion: key(
     choice('TLSv1.2', 'TLSv1.3'),
     'TLSv1.2',
@@ -73,9 +75,26 @@ export const dns = section({
     'How long one question may take. A question without an answer defers mail, it never returns it.',
   ),
   attempts: key(integer(1, 10), 2, 'How often a question is put.'),
+  deadline: key(duration('1s', '5m'), '20s', 'How long an answer may take, all attempts and resolvers together.'),
   cache: key(integer(0, 10_000_000, 'answers'), 10_000, 'How many answers are kept.'),
   maxTtl: key(duration('1s', '7d'), '1h', 'The longest that an answer is kept, whatever its own time says.'),
-  negativeTtl: key(duration('0', '1h'), '1m', 'The longest that the absence of an answer is kept.'),
+  negativeTtl: key(duration('0', '1h'), '5m', 'The longest that the absence of an answer is kept.'),
+})
+
+export const notifications = section({
+  from: optional(
+    mailbox(),
+    'mailer-daemon@example.test',
+    'MAILER-DAEMON at hostname',
+    'The From field of our notices. Their reverse-path is always null.',
+  ),
+  returned: key(
+    choice('headers', 'full'),
+    'headers',
+    'What of a message comes back with its notice, where the sender did not say.',
+  ),
+  fullSize: key(size('0B', '35MiB'), '100KiB', 'Larger messages come back as their header only.'),
+  headerSize: key(size('1KiB', '1MiB'), '32KiB', 'How much of a long header comes back.'),
 })
 
 export const state = (context: Context) =>

@@ -4,7 +4,7 @@ import { type NextHop, parseHostPort } from '../endpoint.ts'
 import { type Field, forms, key, list, mapOf, optional, refined, required, section, value } from '../fields.ts'
 import { choice, domain, duration, hostPort } from '../kinds.ts'
 import { type RecipientList, readRecipientFile, readRecipientLine } from '../recipients.ts'
-import { hostList, type Route, type RouteTls, routeTls, tlsKeys } from './route.ts'
+import { hostList, hostOrder, type Route, type RouteTls, routeTls, tlsKeys } from './route.ts'
 
 /** Which recipients a domain of ours has. */
 export type RecipientSource =
@@ -80,6 +80,7 @@ const localDomain = (context: Context): Field<LocalDomain> =>
         'relayTo',
         'An LMTP server in place of relayTo: host:port, or the path of its Unix socket.',
       ),
+      order: hostOrder(),
       ...tlsKeys(context),
       recipients: key(
         recipients(context),
@@ -91,16 +92,21 @@ const localDomain = (context: Context): Field<LocalDomain> =>
       if (found.relayTo !== null && found.lmtp !== null) refuse(['lmtp'], 'give relayTo or lmtp, not both')
       if (found.relayTo === null && found.lmtp === null)
         refuse([], 'nothing says where its mail goes: give relayTo or lmtp')
-      return { route: localRoute(found.relayTo, found.lmtp, routeTls(found)), recipients: found.recipients }
+      return { route: localRoute(found, routeTls(found)), recipients: found.recipients }
     },
   )
 
-function localRoute(relayTo: readonly NextHop[] | null, lmtpHop: NextHop | null, wanted: RouteTls): Route {
+interface Hops {
+  readonly relayTo: readonly NextHop[] | null
+  readonly lmtp: NextHop | null
+  readonly order: Route['order']
+}
+
+function localRoute({ relayTo, lmtp: hop, order }: Hops, wanted: RouteTls): Route {
   // nobody can listen in on a Unix socket, and LMTP servers offer no TLS there
-  const tls = lmtpHop !== null && 'path' in lmtpHop ? { ...wanted, mode: 'none' as const, verify: false } : wanted
-  const hops = lmtpHop === null ? relayTo : [lmtpHop]
-  const protocol = lmtpHop === null ? 'smtp' : 'lmtp'
-  return { protocol, hops, port: lmtpHop === null ? 25 : LMTP_PORT, tls, login: null }
+  const tls = hop !== null && 'path' in hop ? { ...wanted, mode: 'none' as const, verify: false } : wanted
+  if (hop === null) return { protocol: 'smtp', hops: relayTo, order, port: 25, tls, login: null }
+  return { protocol: 'lmtp', hops: [hop], order, port: LMTP_PORT, tls, login: null }
 }
 
 export const domains = (context: Context) => mapOf('domain names', domain(), localDomain(context))

@@ -58,16 +58,22 @@ export const limits = section({
   ),
   commandsWithoutTransaction: key(
     integer(1, 100_000, 'commands'),
-    50,
+    100,
     'Commands in a session that lead to no mail (NOOP, RSET, VRFY and the like). Then the session ends.',
   ),
-  errors: key(integer(1, 100_000), 30, 'Refused commands in a session, before it ends.'),
+  errors: key(integer(1, 100_000), 20, 'Refused commands in a session, before it ends.'),
   idle: key(
     duration('1s', '1h'),
     '5m',
     'Silence from the sender, before the session ends. RFC 5321 asks for at least 5m.',
   ),
   dataTime: key(duration('10s', '24h'), '30m', 'The longest that the content of one message may take to arrive.'),
+  tlsTime: key(duration('1s', '10m'), '1m', 'The longest that agreeing on TLS may take.'),
+  sessionTime: key(
+    duration('1m', '7d'),
+    '4h',
+    'The longest that one connection lasts. A message on its way is let finish.',
+  ),
   commandLine: key(
     integer(512, 65_536, 'octets'),
     4096,

@@ -30,6 +30,16 @@ const listener = section({
     'only limits.connections',
     'The most connections at once on this listener.',
   ),
+  earlyTalk: key(
+    choice('refuse', 'allow'),
+    'refuse',
+    'Clients that talk before the greeting, as spam programs do: refused with 554, or let be.',
+  ),
+  proxies: key(
+    list(ipAddress(), { max: 1000 }),
+    [],
+    'Load balancers whose connections begin with a PROXY protocol header (version 1), which says where the client really is.',
+  ),
 })
 
 export const listeners = () => list(listener, { min: 1, max: 64 })
@@ -64,8 +74,8 @@ export const tls = (context: Context) =>
       clientCa: optional(
         path(context),
         'tls/client-ca.pem',
-        'certificates are known by their fingerprint only, whoever issued them',
-        'Authorities (PEM) whose client certificates are taken; one from elsewhere is treated as none.',
+        'no authority is named',
+        'Authorities (PEM) that are named to clients, so that one with several certificates shows the right one. Clients are known by fingerprint, whoever vouches for them.',
       ),
       requestClientCertificate: optional(
         flag(),

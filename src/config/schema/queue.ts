@@ -33,6 +33,11 @@ export const queue = section({
     ['1m', '2m', '5m', '10m', '15m', '30m', '1h'],
     'Waits between attempts, in order; the last one repeats until lifetime is over.',
   ),
+  backOff: key(
+    list(duration('1s', '24h'), { min: 1, max: 100 }),
+    ['1m', '2m', '5m', '10m', '15m', '30m', '1h'],
+    'Likewise, the waits before a next hop that could not be reached at all is tried again. Everything for it waits as one.',
+  ),
   jitter: key(
     percent(0, 50),
     '10%',

@@ -23,6 +23,8 @@ export interface Route {
   readonly protocol: 'smtp' | 'lmtp'
   /** Tried in order; null: the recipient domain's mail exchangers (MX). */
   readonly hops: readonly NextHop[] | null
+  /** `listed`: each connection tries them in order. `rotated`: each begins with another one. */
+  readonly order: 'listed' | 'rotated'
   /** Where `hops` is null or a host has none of its own. */
   readonly port: number
   readonly tls: RouteTls
@@ -42,12 +44,21 @@ export interface RouteTls {
 export const MX_ROUTE: Route = {
   protocol: 'smtp',
   hops: null,
+  order: 'listed',
   port: 25,
   tls: { mode: 'opportunistic', verify: false, authorities: null },
   login: null,
 }
 
 const SECRET_LIMIT = 4096
+
+/** How several hosts are used, the same wherever they are named. */
+export const hostOrder = () =>
+  key(
+    choice('listed', 'rotated'),
+    'listed',
+    'listed: the first host that answers. rotated: each connection begins with another one, so that they share the work.',
+  )
 
 /** The keys that say what TLS must prove, the same wherever mail goes out. */
 export const tlsKeys = (context: Context) => ({
@@ -142,6 +153,7 @@ const routeSection = (context: Context): Field<Route> =>
         'Hosts (or host:port) to hand everything to, tried in order. Their addresses are looked up, never their MX.',
       ),
       port: key(integer(1, 65535), 25, 'The port of hosts that name none.'),
+      order: hostOrder(),
       ...tlsKeys(context),
       login: optional(login(context), undefined, 'no login', 'Signing in to the hosts. Never done without TLS.'),
     }),
@@ -152,7 +164,7 @@ const routeSection = (context: Context): Field<Route> =>
       }
       if (found.login !== null && found.hosts === null) refuse(['login'], 'a login needs hosts to sign in to')
       const hops = found.hosts?.map(({ host, port }): HostPort => ({ host, port: port ?? found.port })) ?? null
-      return { protocol: 'smtp' as const, hops, port: found.port, tls, login: found.login }
+      return { protocol: 'smtp' as const, hops, order: found.order, port: found.port, tls, login: found.login }
     },
   )
 
