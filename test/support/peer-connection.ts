@@ -81,7 +81,7 @@ export class PeerConnection {
   }
 
   start(): void {
-    if (this.#peer.script.implicitTls) this.#upgrade()
+    if (this.#peer.script.implicitTls) this.startTls()
     else this.#attach()
     this.#say('greeting', '', '220 peer.test ESMTP')
   }
@@ -105,22 +105,24 @@ export class PeerConnection {
     this.socket.destroy()
   }
 
-  #attach(): void {
-    this.socket.on('data', (chunk: Buffer) => this.#take(chunk))
-    this.socket.on('error', () => {})
-    this.socket.on('close', () => {
-      this.gone = true
-    })
-  }
-
-  #upgrade(): void {
+  /** Begins TLS as the server. */
+  startTls(): void {
     if (this.#peer.context === null) throw new Error('the peer has no certificate')
     this.socket.removeAllListeners('data')
     this.socket.on('error', () => {})
     this.socket = new TLSSocket(this.socket, { isServer: true, secureContext: this.#peer.context })
     this.secure = true
     this.#buffer = Buffer.alloc(0)
+    this.#state = 'command'
     this.#attach()
+  }
+
+  #attach(): void {
+    this.socket.on('data', (chunk: Buffer) => this.#take(chunk))
+    this.socket.on('error', () => {})
+    this.socket.on('close', () => {
+      this.gone = true
+    })
   }
 
   #take(chunk: Buffer): void {
@@ -183,7 +185,7 @@ export class PeerConnection {
   }
 
   #answerStartTls(line: string): void {
-    if (this.#say('starttls', line, '220 2.0.0 Go')?.startsWith('220') && this.#state === 'command') this.#upgrade()
+    if (this.#say('starttls', line, '220 2.0.0 Go')?.startsWith('220') && this.#state === 'command') this.startTls()
   }
 
   #answerQuit(line: string): void {

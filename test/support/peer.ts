@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls'
 import { type PeerCall, PeerConnection, type PeerMessage, type PeerPoint } from './peer-connection.ts'
 import { defer, type Scope } from './scope.ts'
 
@@ -12,7 +12,7 @@ export interface Deed {
   do(connection: PeerConnection): void
 }
 
-/** A reply (CRLF is added; lines are parted by `\r\n`), or a deed. */
+/** A reply (CRLF is added; lines are parted by `\r\n`), or a deed. A deed after which nothing is to be read calls `stall()`. */
 export type Act = string | Deed
 
 /** What to do at a point: always the same, one after the other (the last one stays), or as asked. Undefined is the default. */
@@ -24,7 +24,7 @@ export interface PeerScript {
   /** Those after STARTTLS, where they differ. */
   readonly secureExtensions?: readonly string[]
   /** PEM. Needed for STARTTLS and implicit TLS. */
-  readonly tls?: { readonly key: string; readonly cert: string }
+  readonly tls?: { readonly key: string; readonly cert: string; readonly maxVersion?: SecureVersion }
   readonly implicitTls?: boolean
   /** LHLO, and a reply per recipient after the dot: the part `end` is asked for each of them. */
   readonly lmtp?: boolean
@@ -50,7 +50,8 @@ export class Peer {
 
   constructor(script: PeerScript) {
     this.script = script
-    this.context = script.tls ? createSecureContext({ key: script.tls.key, cert: script.tls.cert }) : null
+    const { key, cert, maxVersion } = script.tls ?? {}
+    this.context = key && cert ? createSecureContext({ key, cert, ...(maxVersion && { maxVersion }) }) : null
     this.#server = createServer({ noDelay: true }, (socket) => this.#take(socket))
   }
 

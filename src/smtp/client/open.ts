@@ -73,7 +73,7 @@ class Opener {
     this.#limits = limits
   }
 
-  async open(): Promise<Opening & { clock: Clock; limits: ClientLimits }> {
+  async open(): Promise<Opening & { limits: ClientLimits }> {
     const socket = await connectTo(this.#target, this.#clock)
     this.#socket = socket
     const opening = await this.#encrypt(await this.#greet(socket))
@@ -82,7 +82,9 @@ class Opener {
     if (login !== null) {
       await signIn(opening.wire, this.#target, login, { ...opening, secured: opening.tls !== null })
     }
-    return { ...opening, clock: this.#clock, limits: this.#limits }
+    const { failure } = opening.wire
+    if (failure !== null) throw new PhaseError(failure)
+    return { ...opening, limits: this.#limits }
   }
 
   abandon(): void {

@@ -1,4 +1,3 @@
-import type { Clock } from '../../clock.ts'
 import type { Content } from '../../mail/content.ts'
 import type { Envelope } from '../../mail/envelope.ts'
 import { Stuffer } from './content.ts'
@@ -30,7 +29,6 @@ export interface Opened {
   readonly wire: Wire
   readonly extensions: Extensions
   readonly tls: ClientTlsFacts | null
-  readonly clock: Clock
   readonly limits: ClientLimits
 }
 
