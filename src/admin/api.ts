@@ -39,7 +39,7 @@ export interface ApiHold {
   readonly owner: string
   readonly until: string
   /** What happens at `until`. */
-  readonly then: ApiHoldEnd
+  readonly afterwards: ApiHoldEnd
 }
 
 export interface ApiQueuePage {
@@ -74,7 +74,7 @@ export interface ApiAction {
   /** Counts what would be touched and changes nothing. */
   readonly dryRun?: boolean
   /** For `hold`. */
-  readonly hold?: { readonly reason: string; readonly until: string; readonly then: ApiHoldEnd }
+  readonly hold?: { readonly reason: string; readonly until: string; readonly afterwards: ApiHoldEnd }
   /** For `reroute`; null goes back to the recipient's own destination. */
   readonly destination?: string | null
 }

@@ -1,6 +1,5 @@
 import type { QueueFilter, Spool } from '../spool/contract.ts'
 import type { ApiCount } from './api.ts'
-import { meansRecipient } from './filter.ts'
 
 const PAGE = 1_000
 // Enough to make somebody think again; counting a million would keep them waiting
@@ -19,7 +18,7 @@ export async function countQueue(
     const page: Awaited<ReturnType<Spool['list']>> = await spool.list(filter, { after, limit: PAGE })
     for (const entry of page.entries) {
       messages++
-      recipients += entry.recipients.filter((recipient) => meansRecipient(filter, recipient)).length
+      recipients += entry.recipients.length
     }
     after = page.next
   } while (after !== null && messages < atMost)

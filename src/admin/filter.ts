@@ -1,6 +1,6 @@
 import { parseDomain } from '../mail/address.ts'
 import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
-import type { QueueFilter, QueueRecipient } from '../spool/contract.ts'
+import type { QueueFilter } from '../spool/contract.ts'
 import type { ApiFilter } from './api.ts'
 import { badRequest } from './failure.ts'
 
@@ -44,14 +44,3 @@ export function readMoment(text: string): number {
 
 /** Whether a filter selects the whole queue. */
 export const selectsAll = (filter: QueueFilter): boolean => Object.keys(filter).length === 0
-
-/** Whether a recipient of a message that a page gave back is itself meant by the filter. */
-export function meansRecipient(filter: QueueFilter, recipient: QueueRecipient): boolean {
-  const { state, destination, domain, recipient: address } = filter
-  return (
-    (state === undefined || recipient.state === state) &&
-    (destination === undefined || recipient.destination === destination) &&
-    (domain === undefined || recipient.address.toLowerCase().endsWith(`@${domain}`)) &&
-    (address === undefined || recipient.address.toLowerCase() === address.toLowerCase())
-  )
-}

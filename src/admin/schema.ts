@@ -39,7 +39,7 @@ export const CONTENT_QUERY = object({ by: BY, part: { type: 'string', enum: ['he
   'by',
 ])
 
-const then = { type: 'string', enum: ['release', 'reject', 'discard'] } as const
+const HOLD_END = { type: 'string', enum: ['release', 'reject', 'discard'] } as const
 
 export const ACTION_BODY = object(
   {
@@ -48,7 +48,7 @@ export const ACTION_BODY = object(
     all: { type: 'boolean' },
     by: BY,
     dryRun: { type: 'boolean' },
-    hold: object({ reason: text(500), until: MOMENT, then }, ['reason', 'until', 'then']),
+    hold: object({ reason: text(500), until: MOMENT, afterwards: HOLD_END }, ['reason', 'until', 'afterwards']),
     destination: { type: ['string', 'null'], minLength: 1, maxLength: 255 },
   },
   ['action', 'filter', 'by'],

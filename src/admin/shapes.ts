@@ -44,7 +44,12 @@ function toApiRecipient(recipient: QueueRecipient): ApiRecipient {
   }
 }
 
-const toApiHold = ({ reason, owner, until, then }: Hold): ApiHold => ({ reason, owner, until: moment(until), then })
+const toApiHold = ({ reason, owner, until, then: afterwards }: Hold): ApiHold => ({
+  reason,
+  owner,
+  until: moment(until),
+  afterwards,
+})
 
 export const toApiPage = ({ entries, next }: QueuePage): ApiQueuePage => ({ messages: entries.map(toApiMessage), next })
 

@@ -68,9 +68,14 @@ export const METRICS = {
     help: 'Time that a commit of the spool took.',
     buckets: COMMIT_SECONDS,
   },
-  postern_spool_batch_size: {
+  postern_spool_run_seconds: {
     type: 'histogram',
-    help: 'Requests that shared one commit of the spool.',
+    help: 'Time that the work of a commit took before it, in the thread of the spool.',
+    buckets: COMMIT_SECONDS,
+  },
+  postern_spool_batch_calls: {
+    type: 'histogram',
+    help: 'Calls that shared one commit of the spool.',
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
   },
   postern_event_loop_delay_seconds: {

@@ -38,7 +38,7 @@ function readAction(body: ApiAction, now: number): OperatorAction {
 
 function readHold({ hold, by }: ApiAction, now: number): Hold {
   if (hold === undefined) throw badRequest('hold needs "hold": a reason, until when, and what happens then.')
-  const { reason, then } = hold
+  const { reason, afterwards: then } = hold
   const until = readMoment(hold.until)
   if (until <= now) throw badRequest(`The hold would already be over at ${hold.until}.`)
   if (until - now > LONGEST_HOLD_MS) throw badRequest('A hold may last a year at the most.')

@@ -51,8 +51,8 @@ Examples:
   postern queue hold --client pathology-analysers --reason 'loop, see ticket 4711' --until 4h
   postern queue hold 00KX3T9A001 --reason 'wrong attachment' --until 2026-12-01 --then reject`
   const command = actionCommand<HoldOptions>('hold', 'stop attempts until a deadline', help, (options) => {
-    const { reason, until, then } = options
-    return { hold: { reason, until: new Date(until ?? futureMoment(DEFAULT_HOLD)).toISOString(), then } }
+    const { reason, until, then: afterwards } = options
+    return { hold: { reason, until: new Date(until ?? futureMoment(DEFAULT_HOLD)).toISOString(), afterwards } }
   })
   return command
     .requiredOption('--reason <text>', 'why, for whoever looks at it later')

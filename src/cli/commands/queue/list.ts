@@ -90,6 +90,6 @@ const age = (message: ApiMessage, now: number): string => formatSpan(now - Date.
 /** What happens next to a recipient, and when. */
 export function formatNext({ state, nextAttemptAt, hold }: ApiRecipient, now: number): string {
   if (state === 'leased') return 'under way'
-  if (hold !== null) return `${hold.then} ${formatDue(Date.parse(hold.until), now)}`
+  if (hold !== null) return `${hold.afterwards} ${formatDue(Date.parse(hold.until), now)}`
   return nextAttemptAt === null ? '' : formatDue(Date.parse(nextAttemptAt), now)
 }

@@ -86,6 +86,6 @@ function describeRecipient(recipient: ApiRecipient, now: number): string[] {
 const holdEnd = ({ hold }: ApiRecipient, now: number): string =>
   hold === null
     ? ''
-    : `${formatMoment(hold.until)} (${formatSpan(Date.parse(hold.until) - now)} left), then ${HOLD_ENDS[hold.then]}`
+    : `${formatMoment(hold.until)} (${formatSpan(Date.parse(hold.until) - now)} left), then ${HOLD_ENDS[hold.afterwards]}`
 
 const HOLD_ENDS = { release: 'released', reject: 'returned to the sender', discard: 'discarded' } as const
