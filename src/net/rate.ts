@@ -46,7 +46,7 @@ export class RateLimiter {
     bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.at) * perMs)
     bucket.at = now
     const missing = Math.min(n, burst) - bucket.tokens
-    if (missing > 1e-9) return Math.max(1, Math.ceil(missing / perMs))
+    if (missing > 1e-9) return Math.max(1, Math.ceil(missing / perMs - 1e-6))
     bucket.tokens -= n
     return 0
   }
