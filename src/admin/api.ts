@@ -143,19 +143,25 @@ export interface ApiDestination {
 
 export interface ApiTracedMessage {
   readonly queueId: string
-  readonly receivedAt: string
-  readonly client: string
-  readonly sender: string
+  /** Null in these where the record of its receipt is no longer kept. */
+  readonly receivedAt: string | null
+  readonly client: string | null
+  readonly sender: string | null
   readonly size: number | null
   readonly messageId: string | null
-  readonly recipients: readonly {
-    readonly index: number
-    readonly address: string
-    /** Where it is or how it ended: `pending`, `held`, `relayed`, `delivered`, `failed`, `discarded`, `removed`. */
-    readonly state: string
-    readonly reply: string | null
-  }[]
+  /** Where each is or how it ended, by the last event that tells of it. */
+  readonly recipients: readonly ApiTracedRecipient[]
+  /** In the order in which they happened. */
   readonly events: readonly ApiTraceEvent[]
+}
+
+export interface ApiTracedRecipient {
+  readonly index: number
+  readonly address: string
+  /** `pending`, `leased`, `held`, `relayed`, `delivered`, `failed`, `discarded`, `removed`. */
+  readonly state: string
+  /** The last thing that was said about it. */
+  readonly reply: string | null
 }
 
 export interface ApiTraceEvent {

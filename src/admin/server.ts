@@ -1,5 +1,6 @@
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Clock } from '../clock.ts'
+import { LedgerUnavailable } from '../ledger/contract.ts'
 import type { Log } from '../log.ts'
 import { SpoolUnavailable } from '../spool/contract.ts'
 import type { ApiError } from './api.ts'
@@ -70,6 +71,9 @@ function answerError(err: FastifyError, what: string, answer: FastifyReply, log:
   if (err instanceof AdminFailure) return say(answer, err.statusCode, { error: err.error, message: err.message })
   if (err instanceof SpoolUnavailable) {
     return say(answer, 503, { error: 'spool-unavailable', message: `The spool does not answer: ${err.message}` })
+  }
+  if (err instanceof LedgerUnavailable) {
+    return say(answer, 503, { error: 'ledger-unavailable', message: `The record does not answer: ${err.message}` })
   }
   const status = err.statusCode ?? 500
   if (status < 500) return say(answer, status, { error: 'bad-request', message: err.message })

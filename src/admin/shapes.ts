@@ -1,3 +1,4 @@
+import type { TracedMessage, TraceEntry, TracePage } from '../ledger/contract.ts'
 import type { Hold, QueueEntry, QueuePage, QueueRecipient, SpoolSummary } from '../spool/contract.ts'
 import type {
   ApiHold,
@@ -7,9 +8,10 @@ import type {
   ApiRecipient,
   ApiStatus,
   ApiTracedMessage,
+  ApiTracedRecipient,
   ApiTracePage,
 } from './api.ts'
-import type { DaemonStatus, TracedMessage, TracePage } from './ports.ts'
+import type { DaemonStatus } from './ports.ts'
 
 // From what the rooms hold to what travels: moments become text, and fields that rooms add stay at home.
 
@@ -103,20 +105,26 @@ export const toApiTracePage = ({ messages, next }: TracePage): ApiTracePage => (
 })
 
 function toApiTraced(message: TracedMessage): ApiTracedMessage {
-  const { queueId, receivedAt, client, sender, size, messageId, recipients, events } = message
+  const { queueId, receivedAt, client, sender, size, messageId, entries } = message
   return {
     queueId,
-    receivedAt: moment(receivedAt),
+    receivedAt: momentOrNull(receivedAt),
     client,
     sender,
     size,
     messageId,
-    recipients: recipients.map(({ index, address, state, reply }) => ({ index, address, state, reply })),
-    events: events.map(({ at, event, recipients: touched, facts }) => ({
-      at: moment(at),
-      event,
-      recipients: touched,
-      facts,
-    })),
+    recipients: lastStates(entries),
+    events: entries.map(({ at, event, recipients, facts }) => ({ at: moment(at), event, recipients, facts })),
   }
+}
+
+/** What the latest entry about each recipient says, in the order of the envelope. */
+function lastStates(entries: readonly TraceEntry[]): ApiTracedRecipient[] {
+  const found = new Map<number, ApiTracedRecipient>()
+  for (const { recipients } of entries) {
+    for (const { index, address, state, reply } of recipients) {
+      found.set(index, { index, address, state, reply: reply ?? found.get(index)?.reply ?? null })
+    }
+  }
+  return [...found.values()].sort((a, b) => a.index - b.index)
 }

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
+import type { TraceQuery } from '../../ledger/contract.ts'
 import type { ApiTracePage } from '../api.ts'
 import { readDomain, readMoment, readQueueId, withoutBrackets } from '../filter.ts'
-import type { AdminPorts, TraceQuery } from '../ports.ts'
+import type { AdminPorts } from '../ports.ts'
 import { TRACE_QUERY } from '../schema.ts'
 import { toApiTracePage } from '../shapes.ts'
 
@@ -22,22 +23,24 @@ export function addTraceRoute(app: FastifyInstance, { trace }: AdminPorts): void
   app.get<{ Querystring: ApiTraceQuery }>(
     '/v1/trace',
     { schema: { querystring: TRACE_QUERY } },
-    async ({ query }): Promise<ApiTracePage> => toApiTracePage(await trace.trace(readQuery(query))),
+    async ({ query: { cursor, limit, ...query } }): Promise<ApiTracePage> =>
+      toApiTracePage(await trace.trace(readQuery(query), { after: cursor ?? null, limit })),
   )
 }
 
-function readQuery(query: ApiTraceQuery): TraceQuery {
-  const { queueId, messageId, from, to, client, domain, since, until, cursor, limit } = query
+function readQuery(query: Omit<ApiTraceQuery, 'cursor' | 'limit'>): TraceQuery {
+  const { queueId, messageId, from, to, client, domain, since, until } = query
   return {
     ...(queueId !== undefined && { queueId: readQueueId(queueId) }),
-    ...(messageId !== undefined && { messageId }),
-    ...(from !== undefined && { from: withoutBrackets(from) }),
-    ...(to !== undefined && { to: withoutBrackets(to) }),
+    ...(messageId !== undefined && { messageId: withBrackets(messageId) }),
+    ...(from !== undefined && { sender: withoutBrackets(from) }),
+    ...(to !== undefined && { recipient: withoutBrackets(to) }),
     ...(client !== undefined && { client }),
     ...(domain !== undefined && { domain: readDomain(domain) }),
-    ...(since !== undefined && { since: readMoment(since) }),
-    ...(until !== undefined && { until: readMoment(until) }),
-    cursor: cursor ?? null,
-    limit,
+    ...(since !== undefined && { from: readMoment(since) }),
+    ...(until !== undefined && { to: readMoment(until) }),
   }
 }
+
+// As in the header; people copy it without them
+const withBrackets = (messageId: string): string => (messageId.startsWith('<') ? messageId : `<${messageId}>`)

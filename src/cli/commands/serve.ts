@@ -1,12 +1,5 @@
 import { Command } from 'commander'
-import { EXIT } from '../exit.ts'
 import { configPath } from '../socket.ts'
-
-/** What the composition root offers to this command. */
-interface DaemonModule {
-  /** Runs until the process is told to stop; resolves with what to exit with. */
-  runDaemon(options: { readonly configFile: string; readonly stateDir: string | null }): Promise<number | undefined>
-}
 
 interface ServeOptions {
   readonly config?: string
@@ -30,13 +23,10 @@ Examples:
 It exits 0 after SIGTERM or SIGINT, 78 if the configuration is wrong, 1 if it cannot start.`
 
 async function serve(options: ServeOptions): Promise<void> {
-  const { runDaemon } = await loadDaemon()
+  // Loaded only here: no other command pays for the whole relay
+  // biome-ignore lint/style/noRestrictedImports: this command is the one that becomes the daemon
+  const { runDaemon } = await import('../../daemon.ts')
   const code = await runDaemon({ configFile: configPath(options), stateDir: options.state ?? null })
-  process.exitCode = code ?? EXIT.ok
-}
-
-// Loaded only here: no other command pays for the whole relay
-const loadDaemon = async (): Promise<DaemonModule> => {
-  const file = import.meta.url.endsWith('.ts') ? '../../daemon.ts' : '../../daemon.js'
-  return (await import(new URL(file, import.meta.url).href)) as DaemonModule
+  // All is closed and written by now; whatever a library left open must not keep a stopped service alive
+  process.exit(code)
 }

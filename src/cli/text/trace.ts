@@ -5,16 +5,21 @@ import { formatMoment, formatSpan } from './time.ts'
 /** The history of one message, line by line, the oldest event first. */
 export function describeTrace(message: ApiTracedMessage, now: number): string[] {
   const { queueId, receivedAt, client, sender, size, messageId, recipients, events } = message
-  const age = formatSpan(now - Date.parse(receivedAt))
-  const facts = [`received ${formatMoment(receivedAt)} (${age} ago)`, `from ${client}`]
-  if (size !== null) facts.push(formatSize(size))
+  const facts = [
+    receivedAt === null ? 'its receipt is no longer on record' : received(receivedAt, now),
+    ...(client === null ? [] : [`from ${client}`]),
+    ...(size === null ? [] : [formatSize(size)]),
+  ]
   return [
     `${queueId}  ${facts.join(', ')}`,
-    `  ${sender} to ${counted(recipients.length, 'recipient')}, Message-ID ${messageId ?? 'none'}`,
+    `  ${sender ?? 'unknown sender'} to ${counted(recipients.length, 'recipient')}, Message-ID ${messageId ?? 'none'}`,
     ...recipients.map(({ address, state, reply }) => `  ${address}: ${state}${reply === null ? '' : ` (${reply})`}`),
     ...events.flatMap(describeEvent),
   ]
 }
+
+const received = (at: string, now: number): string =>
+  `received ${formatMoment(at)} (${formatSpan(now - Date.parse(at))} ago)`
 
 function describeEvent({ at, event, recipients, facts }: ApiTraceEvent): string[] {
   const head = `    ${formatMoment(at)}  ${event}`

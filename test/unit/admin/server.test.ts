@@ -70,32 +70,47 @@ test('With a spool that does not answer the status is told all the same, and act
   assert.equal(action.body.error, 'spool-unavailable')
 })
 
-test('A trace is asked for with every filter read, and told with its moments as text', async (t) => {
-  const queueId = '00KX3T9A001' as QueueId
-  const recipients = [{ index: 0, address: 'a@city.test', state: 'relayed', reply: '250 2.0.0 ok' }]
+test('A trace is asked for with every filter read, and told with the last state of each recipient', async (t) => {
+  const attempt = (at: number, states: readonly [number, string, string?][]) => ({
+    at,
+    event: 'attempt',
+    recipients: states.map(([index, state, reply]) => ({
+      index,
+      address: `${index}@city.test`,
+      state,
+      ...(reply === undefined ? {} : { reply }),
+    })),
+    facts: { host: 'mx.city.test' },
+  })
   const found = {
-    queueId,
+    queueId: '00KX3T9A001' as QueueId,
     receivedAt: 1_000,
     client: 'royal',
     sender: '<>',
     size: null,
     messageId: null,
-    recipients,
-    events: [{ at: 2_000, event: 'attempt' as const, recipients: [], facts: { host: 'mx.city.test' } }],
+    entries: [
+      attempt(2_000, [
+        [1, 'pending', '450 later'],
+        [0, 'relayed', '250 ok'],
+      ]),
+      attempt(3_000, [[1, 'held']]),
+    ],
   }
-  const { get, traced } = await startAdmin(t, { trace: { trace: async () => ({ messages: [found], next: 'more' }) } })
-  const { body } = await get(
-    '/v1/trace?from=%3Cw@royal.test%3E&domain=CITY.test&since=1970-01-01T00:00:01Z&limit=5&cursor=c',
-  )
-  assert.deepEqual(traced, [{ from: 'w@royal.test', domain: 'city.test', since: 1_000, cursor: 'c', limit: 5 }])
+  const { get, traced } = await startAdmin(t, { trace: async () => ({ messages: [found], next: 'more' }) })
+  const filter = 'from=%3Cw@royal.test%3E&messageId=1@royal.test&domain=CITY.test&since=1970-01-01T00:00:01Z'
+  const { body } = await get(`/v1/trace?${filter}&limit=5&cursor=c`)
+  const query = { sender: 'w@royal.test', messageId: '<1@royal.test>', domain: 'city.test', from: 1_000 }
+  assert.deepEqual(traced, [{ query, page: { after: 'c', limit: 5 } }])
   assert.equal(body.next, 'more')
-  assert.equal(body.messages[0].receivedAt, '1970-01-01T00:00:01.000Z')
-  assert.deepEqual(body.messages[0].events[0], {
-    at: '1970-01-01T00:00:02.000Z',
-    event: 'attempt',
-    recipients: [],
-    facts: { host: 'mx.city.test' },
-  })
+  const [message] = body.messages
+  assert.equal(message.receivedAt, '1970-01-01T00:00:01.000Z')
+  assert.deepEqual(message.recipients, [
+    { index: 0, address: '0@city.test', state: 'relayed', reply: '250 ok' },
+    { index: 1, address: '1@city.test', state: 'held', reply: '450 later' },
+  ])
+  assert.equal(message.events[1].at, '1970-01-01T00:00:03.000Z')
+  assert.deepEqual(message.events[1].facts, { host: 'mx.city.test' })
 })
 
 test('A reload is handed on with who wanted it, and its problems come back', async (t) => {
@@ -109,7 +124,7 @@ test('A reload is handed on with who wanted it, and its problems come back', asy
 })
 
 test('A failure inside is logged, and told without its details', async (t) => {
-  const trace = { trace: () => Promise.reject(new Error('secret path /x')) }
+  const trace = () => Promise.reject(new Error('secret path /x'))
   const { get, logged } = await startAdmin(t, { trace })
   const { status, text } = await get('/v1/trace?to=a@city.test')
   assert.equal(status, 500)

@@ -1,7 +1,8 @@
 import { request } from 'node:http'
 import { join } from 'node:path'
-import type { AdminPorts, DaemonStatus, ReloadResult, TraceQuery, TraceSource } from '../../../src/admin/ports.ts'
+import type { AdminPorts, DaemonStatus, ReloadResult } from '../../../src/admin/ports.ts'
 import { type AdminOptions, openAdmin } from '../../../src/admin/server.ts'
+import type { TracePage, TraceQuery } from '../../../src/ledger/contract.ts'
 import type { Log } from '../../../src/log.ts'
 import { type Scope, temporaryFolder } from '../../support/folder.ts'
 import { type Opened, openTestSpool } from '../spool/support.ts'
@@ -22,7 +23,7 @@ export interface Logged {
 export interface Admin extends Opened {
   readonly socketPath: string
   readonly logged: Logged[]
-  readonly traced: TraceQuery[]
+  readonly traced: { readonly query: TraceQuery; readonly page: object }[]
   readonly reloaded: string[]
   get(path: string): Promise<Answer>
   post(path: string, body: unknown): Promise<Answer>
@@ -44,23 +45,23 @@ export const STATUS: DaemonStatus = {
 
 interface Plugged {
   readonly status?: DaemonStatus
-  readonly trace?: TraceSource
+  readonly trace?: () => Promise<TracePage>
   readonly reload?: ReloadResult
   readonly socketMode?: number
 }
 
 export async function startAdmin(scope: Scope, plugged: Plugged = {}): Promise<Admin> {
   const opened = await openTestSpool(scope)
-  const [logged, traced, reloaded]: [Logged[], TraceQuery[], string[]] = [[], [], []]
+  const [logged, traced, reloaded]: [Logged[], Admin['traced'], string[]] = [[], [], []]
   const ports: AdminPorts = {
     // the spool may be closed and opened anew in a test
     get spool() {
       return opened.spool
     },
     trace: {
-      trace: (query) => {
-        traced.push(query)
-        return plugged.trace?.trace(query) ?? Promise.resolve({ messages: [], next: null })
+      trace: (query, page) => {
+        traced.push({ query, page })
+        return plugged.trace?.() ?? Promise.resolve({ messages: [], next: null })
       },
     },
     status: () => plugged.status ?? STATUS,
