@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
 import { startThread } from '../db/client.ts'
+import { every } from '../db/every.ts'
 import type { BatchStats } from '../db/protocol.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -66,7 +67,7 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
   report(seams.log, ready)
   void contents.remove(ready.orphans).catch((error: unknown) => seams.log.warn({ error }, 'orphan content stays'))
   await room.start()
-  const stopTicks = tick(seams.clock, () => client.call('tick', null))
+  const stopTicks = every(seams.clock, TICK_MS, () => client.call('tick', null))
   const spool = new SqliteSpool({
     writer: client,
     reader: new QueueReader({ path: databasePath(all), cacheBytes: READER_CACHE_BYTES }, now, contents.path),
@@ -112,16 +113,4 @@ function observe(metrics: Metrics, { calls, runMs, commitMs }: BatchStats): void
 function report(log: Log, { lapsed, orphans, damaged }: WriterReady): void {
   log.info({ lapsed, orphans: orphans.length, damaged: damaged.length }, 'the spool is open')
   for (const { id, found } of damaged) log.error({ id, found }, 'a message in the spool is damaged and was set aside')
-}
-
-/** Runs `work` once a second by the clock; failures show elsewhere. */
-function tick(clock: Clock, work: () => Promise<unknown>): () => void {
-  let cancel = () => {}
-  const next = () => {
-    cancel = clock.after(TICK_MS, () => {
-      work().then(next, () => {})
-    })
-  }
-  next()
-  return () => cancel()
 }

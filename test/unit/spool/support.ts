@@ -125,12 +125,11 @@ export const later = (dueAt: number, attempted = true): RecipientResult['state']
   attempted,
 })
 
-export const hold = (until: number, more: Partial<Hold> = {}): Hold => ({
+export const hold = (until: number, then: Hold['then'] = 'reject'): Hold => ({
   reason: 'looks odd',
   owner: 'plugin:virus',
   until,
-  then: 'reject',
-  ...more,
+  then,
 })
 
 export const want = (leasedUntil: number, more: object = {}) => ({

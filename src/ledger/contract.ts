@@ -1,0 +1,79 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { QueueId } from '../mail/queue-id.ts'
+
+/**
+ * What happened to each message, kept after the message is gone. Append-only: an entry is written
+ * once, from the spool's journal, and leaves only when its retention is over.
+ */
+export interface Ledger {
+  /**
+   * A port to hand to a spool (`connectJournal`). Entries that come through it are on stable
+   * storage before they are acknowledged, each exactly once.
+   */
+  connect(): MessagePort
+  /** Messages that match, newest first, each with all of its entries. Bounded in time: a page may be short and still have a `next`. */
+  trace(query: TraceQuery, page: { after: string | null; limit: number }): Promise<TracePage>
+  summary(): Promise<LedgerSummary>
+  /** Commits what has arrived, then closes. Afterwards everything rejects. */
+  close(): Promise<void>
+}
+
+/** Every given field must match. Addresses and domains are compared without case. */
+export interface TraceQuery {
+  readonly queueId?: QueueId
+  /** With its angle brackets, as in the header. */
+  readonly messageId?: string
+  /** Whole address; `<>` is the null reverse-path. */
+  readonly sender?: string
+  readonly recipient?: string
+  /** Of the sender or of a recipient. */
+  readonly domain?: string
+  readonly client?: string
+  /** Received not before, and before; milliseconds since 1970. */
+  readonly from?: number
+  readonly to?: number
+}
+
+export interface TracePage {
+  readonly messages: readonly TracedMessage[]
+  /** Give it back as `after`; null on the last page. */
+  readonly next: string | null
+}
+
+export interface TracedMessage {
+  readonly queueId: QueueId
+  /** Null in these where the entry of its receipt is no longer kept. */
+  readonly receivedAt: number | null
+  readonly client: string | null
+  /** `<>` for the null reverse-path. */
+  readonly sender: string | null
+  readonly messageId: string | null
+  readonly size: number | null
+  /** In the order in which they happened. */
+  readonly entries: readonly TraceEntry[]
+}
+
+/** One thing that happened; the spool's JournalEntry says what the events mean. */
+export interface TraceEntry {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly event: string
+  readonly recipients: readonly {
+    readonly index: number
+    readonly address: string
+    readonly state: string
+    readonly reply?: string
+  }[]
+  readonly facts: Readonly<Record<string, unknown>>
+}
+
+export interface LedgerSummary {
+  readonly entries: number
+  /** Of the oldest entry, milliseconds since 1970; null when empty. */
+  readonly oldest: number | null
+}
+
+/** The ledger's thread does not answer. The spool keeps the entries meanwhile. */
+export class LedgerUnavailable extends Error {
+  override readonly name = 'LedgerUnavailable'
+}

@@ -1,0 +1,143 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Connection } from '../../db/database.ts'
+import { OUTBOX_STRIDE, type OutboxAck, type OutboxBatch } from '../../db/outbox.ts'
+import { SearchIndex } from './index.ts'
+
+interface Source {
+  readonly id: number
+  /** Up to this number its entries are here. */
+  seq: number
+}
+
+interface IntakeOptions {
+  readonly gatherMs: number
+  readonly gatherEntries: number
+  readonly segmentMessages: number
+}
+
+const RETRY_MS = 1000
+
+/**
+ * Takes entries from spools' journals: gathers them for a moment, commits them together, and only
+ * then acknowledges them. What cannot be committed now is kept and tried again.
+ */
+export class Intake {
+  readonly #db: Connection
+  readonly #options: IntakeOptions
+  readonly #sql
+  #index: SearchIndex
+  #sources: Map<number, Source>
+  #waiting: { port: MessagePort; batch: OutboxBatch }[] = []
+  #count = 0
+  #timer: NodeJS.Timeout | null = null
+  readonly #ports = new Set<MessagePort>()
+
+  constructor(db: Connection, options: IntakeOptions) {
+    this.#db = db
+    this.#options = options
+    this.#sql = {
+      insert: db.prepare('INSERT INTO entry (source, seq, at, queue_id, event, data) VALUES (?, ?, ?, ?, ?, ?)'),
+      source: db.prepare('INSERT INTO source (number, seq) VALUES (?, 0)'),
+      seq: db.prepare('UPDATE source SET seq = ? WHERE id = ?'),
+      begin: db.prepare('BEGIN'),
+      commit: db.prepare('COMMIT'),
+      rollback: db.prepare('ROLLBACK'),
+    }
+    this.#index = new SearchIndex(db, options.segmentMessages)
+    this.#sources = readSources(db)
+  }
+
+  get index(): SearchIndex {
+    return this.#index
+  }
+
+  connect(port: MessagePort): void {
+    this.#ports.add(port)
+    port.on('message', (batch: OutboxBatch) => this.#take(port, batch))
+    port.on('close', () => this.#ports.delete(port))
+  }
+
+  /** Commits what waits. Never throws: on failure it waits on. Outside a transaction only. */
+  commit(): void {
+    this.#stopTimer()
+    if (this.#waiting.length === 0) return
+    try {
+      this.#sql.begin.run()
+      for (const { batch } of this.#waiting) this.#insert(batch)
+      this.#sql.commit.run()
+    } catch {
+      this.#recover()
+      return
+    }
+    this.#acknowledge()
+  }
+
+  close(): void {
+    this.commit()
+    this.#stopTimer()
+    for (const port of this.#ports) port.close()
+  }
+
+  #take(port: MessagePort, batch: OutboxBatch): void {
+    this.#waiting.push({ port, batch })
+    this.#count += batch.entries.length / OUTBOX_STRIDE
+    if (this.#count >= this.#options.gatherEntries) this.commit()
+    else this.#startTimer(this.#options.gatherMs)
+  }
+
+  #insert({ source: number, entries }: OutboxBatch): void {
+    const source = this.#source(number)
+    let lastEntry = 0
+    for (let i = 0; i < entries.length; i += OUTBOX_STRIDE) {
+      const [seq, at, id, event, data] = entries.slice(i, i + OUTBOX_STRIDE) as [number, number, number, string, string]
+      // A second arrival of what was committed but not yet acknowledged
+      if (seq <= source.seq) continue
+      lastEntry = Number(this.#sql.insert.run(source.id, seq, at, id, event, data).lastInsertRowid)
+      source.seq = seq
+      if (event === 'received') this.#index.add(id, data)
+    }
+    if (lastEntry === 0) return
+    this.#sql.seq.run(source.seq, source.id)
+    if (this.#index.isFull) this.#index.close(lastEntry)
+  }
+
+  #source(number: number): Source {
+    const known = this.#sources.get(number)
+    if (known !== undefined) return known
+    const made = { id: Number(this.#sql.source.run(number).lastInsertRowid), seq: 0 }
+    this.#sources.set(number, made)
+    return made
+  }
+
+  #acknowledge(): void {
+    for (const { port, batch } of this.#waiting) {
+      const ack: OutboxAck = { acknowledged: this.#sources.get(batch.source)?.seq ?? 0 }
+      port.postMessage(ack)
+    }
+    this.#waiting = []
+    this.#count = 0
+  }
+
+  /** What memory holds of the failed transaction is read anew. */
+  #recover(): void {
+    if (this.#db.inTransaction) this.#sql.rollback.run()
+    this.#index = new SearchIndex(this.#db, this.#options.segmentMessages)
+    this.#sources = readSources(this.#db)
+    this.#startTimer(RETRY_MS)
+  }
+
+  // The thread's own timer: a test's clock cannot reach here, and nothing depends on its length
+  #startTimer(ms: number): void {
+    this.#timer ??= setTimeout(() => this.commit(), ms)
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+}
+
+function readSources(db: Connection): Map<number, Source> {
+  const rows = db.prepare('SELECT number, id, seq FROM source').all() as { number: number; id: number; seq: number }[]
+  return new Map(rows.map(({ number, id, seq }) => [number, { id, seq }]))
+}
