@@ -210,7 +210,7 @@ export class MessageSink implements DataSink {
       if (leases.length > 0) planner.take(leases)
     } catch (error) {
       // the leases lapse, and delivery finds the message in the spool
-      log.error({ queueId, error }, 'a fresh message could not be handed to delivery')
+      log.error({ queueId, err: error }, 'a fresh message could not be handed to delivery')
     }
     return queued(queueId)
   }
@@ -234,13 +234,13 @@ export class MessageSink implements DataSink {
   #failed(error: unknown): void {
     const { log, spool } = this.#core.ports
     const { open, wire } = this.#incoming
-    log.error({ session: wire.id, error }, 'a message could not be stored')
+    log.error({ session: wire.id, err: error }, 'a message could not be stored')
     this.#giveUp(checkRoom(open.peer.policy, spool.room()) ?? this.#replies.broken)
   }
 
   #discard(): void {
     this.#writer.discard().catch((error: unknown) => {
-      this.#core.ports.log.warn({ error }, 'what a refused message left behind could not be removed')
+      this.#core.ports.log.warn({ err: error }, 'what a refused message left behind could not be removed')
     })
   }
 }

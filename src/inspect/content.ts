@@ -28,9 +28,12 @@ export function withFields(draft: Draft, fields: string): Draft {
 }
 
 export interface ContentLimits extends HeaderLimits {
-  /** Bytes of content that a modifier may make. */
+  /** Bytes of the largest message that usually comes in. */
   readonly content: number
 }
+
+/** How much a modifier may make a message grow over that, or over what it was. */
+const GROWTH = 1024 * 1024
 
 /** Does all of a modifier's changes in their order. Throws, and nothing has changed, if one of them cannot be done. */
 export async function modified(draft: Draft, changes: readonly Modification[], limits: ContentLimits): Promise<Draft> {
@@ -38,7 +41,7 @@ export async function modified(draft: Draft, changes: readonly Modification[], l
   for (const change of changes) {
     if (change.do === 'addHeader') next = withFields(next, formatField(change.name, change.value))
     else if (change.do === 'removeHeader') next = withoutFields(next, change.name, change.matches ?? (() => true))
-    else next = await replaced(change.content, limits)
+    else next = await replaced(change.content, Math.max(draft.content.size, limits.content) + GROWTH, limits)
   }
   return next
 }
@@ -91,8 +94,8 @@ function tail(content: Content, from: number): Content {
 }
 
 /** What a modifier made, read once to see that it is a message that may travel. */
-async function replaced(content: Content, limits: ContentLimits): Promise<Draft> {
-  if (content.size > limits.content) throw new BadAnswer(`the new content has ${content.size} bytes`)
+async function replaced(content: Content, most: number, limits: HeaderLimits): Promise<Draft> {
+  if (content.size > most) throw new BadAnswer(`the new content has ${content.size} bytes`)
   const reader = new HeaderReader(limits)
   let size = 0
   let eightBit = false

@@ -17,7 +17,7 @@ export function parseSendersOptions(raw: unknown): SendersOptions {
   const reader = new OptionsReader('senders', raw)
   const file = reader.text('file')
   const action = reader.choice('action', ACTIONS, 'reject')
-  const recheckMs = reader.integer('recheckMs', 0, 86_400_000, RECHECK_MS)
+  const recheckMs = reader.integer('recheck', 0, 86_400_000, RECHECK_MS)
   reader.done()
   if (file === null) throw new OptionsError('senders: file: expected the path of the list, found nothing')
   if (action === 'off') throw new OptionsError('senders: action: to do nothing, leave the plugin out')
