@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { QueueId } from '../../../src/mail/queue-id.ts'
+import { POSTERN } from '../../support/daemon.ts'
+import { run } from '../../support/process.ts'
+import { startAdmin } from '../admin/support.ts'
+
+const found = {
+  queueId: '00KX3T9A001' as QueueId,
+  receivedAt: Date.UTC(2026, 10, 22, 9),
+  client: 'royal',
+  sender: 'ward@royal.example.test',
+  size: 10_240,
+  messageId: '<1@royal.example.test>',
+  entries: [
+    {
+      at: Date.UTC(2026, 10, 22, 9),
+      event: 'received',
+      recipients: [{ index: 0, address: 'a@city.test', state: 'pending' }],
+      facts: { address: '10.1.2.3', tls: { protocol: 'TLSv1.3' }, helo: null, note: 'two words' },
+    },
+    {
+      at: Date.UTC(2026, 10, 22, 9, 0, 2),
+      event: 'attempt',
+      recipients: [{ index: 0, address: 'a@city.test', state: 'relayed', reply: '250 2.0.0 ok\x1b[31m' }],
+      facts: { host: 'mx.city.test' },
+    },
+  ],
+}
+
+test('A trace tells what happened to a message in the order in which it happened', async (t) => {
+  const { socketPath } = await startAdmin(t, { trace: async () => ({ messages: [found], next: null }) })
+  const { code, stdout } = await run(POSTERN, ['trace', '00KX3T9A001', '--socket', socketPath])
+  assert.equal(code, 0)
+  const [head, ...lines] = stdout.split('\n')
+  assert.match(head ?? '', /^00KX3T9A001 {2}received 2026-11-22 09:00:00Z \(.* ago\), from royal, 10 KiB$/)
+  assert.deepEqual(lines, [
+    '  ward@royal.example.test to 1 recipient, Message-ID <1@royal.example.test>',
+    '  a@city.test: relayed (250 2.0.0 ok\\x1b[31m)',
+    '    2026-11-22 09:00:00Z  received  address=10.1.2.3 tls={"protocol":"TLSv1.3"} note="two words"',
+    '        a@city.test: pending',
+    '    2026-11-22 09:00:02Z  attempt  host=mx.city.test',
+    '        a@city.test: relayed (250 2.0.0 ok\\x1b[31m)',
+    '',
+  ])
+})
+
+test('Every filter is handed on, times as spans or moments', async (t) => {
+  const { socketPath, traced } = await startAdmin(t)
+  const filters = ['-m', '1@x.test', '-f', '<>', '-t', 'a@city.test', '--client', 'royal', '-d', 'city.test']
+  const { code, stderr } = await run(POSTERN, [
+    'trace',
+    ...filters,
+    '--since',
+    '2h',
+    '--until',
+    '2026-11-22',
+    '--socket',
+    socketPath,
+  ])
+  assert.deepEqual([code, stderr], [0, 'No message matches.\n'])
+  const { from, ...query } = traced[0]?.query ?? {}
+  assert.ok(Math.abs((from ?? 0) - Date.now() + 7_200_000) < 60_000)
+  assert.deepEqual(query, {
+    messageId: '<1@x.test>',
+    sender: '<>',
+    recipient: 'a@city.test',
+    client: 'royal',
+    domain: 'city.test',
+    to: Date.UTC(2026, 10, 22),
+  })
+})
+
+test('A message of which there is no record exits 66', async (t) => {
+  const { socketPath } = await startAdmin(t)
+  const { code, stderr } = await run(POSTERN, ['trace', '00KX3T9A001', '--socket', socketPath])
+  assert.deepEqual([code, stderr], [66, 'No message matches.\nThere is no record of 00KX3T9A001.\n'])
+})
+
+test('For programs there is one document, with the messages as the API gives them', async (t) => {
+  const { socketPath } = await startAdmin(t, { trace: async () => ({ messages: [found, found], next: 'more' }) })
+  const { stdout } = await run(POSTERN, [
+    'trace',
+    '--client',
+    'royal',
+    '--limit',
+    '2',
+    '--json',
+    '--socket',
+    socketPath,
+  ])
+  const document = JSON.parse(stdout)
+  assert.equal(document.next, 'more')
+  assert.equal(document.messages.length, 2)
+  assert.equal(document.messages[0].recipients[0].state, 'relayed')
+  assert.equal(stdout.split('\n').length, 5, 'one message a line')
+})
