@@ -46,10 +46,10 @@ export class Daemon {
     writeFileSync(this.configFile, text)
   }
 
-  /** Starts the process and waits until all of its listeners answer. */
-  async start(): Promise<void> {
+  /** Starts the process and waits until all of its listeners answer. `env` is for this process alone. */
+  async start(env: NodeJS.ProcessEnv = {}): Promise<void> {
     const running = await start(POSTERN, ['serve', '--config', this.configFile, '--state', this.stateDir], {
-      env: { ...process.env, NODE_ENV: 'test' },
+      env: { ...process.env, NODE_ENV: 'test', ...env },
     })
     this.#running = running
     const detail = () => running.output().slice(-4000)
