@@ -37,8 +37,13 @@ function readBounded(path: string, limit: number): string {
 
 /** A path, made absolute. It need not exist: `postern check` looks. */
 export function path(context: Context): Field<string> {
-  return value('a path, relative to this file or to $STATE', (input) => {
-    if (typeof input !== 'string' || input.length === 0 || input.length > 1024 || input.includes('\0')) return undefined
-    return context.resolve(input)
-  })
+  return value(
+    'a path, relative to this file or to $STATE',
+    (input) => {
+      if (typeof input !== 'string' || input.length === 0 || input.length > 1024 || input.includes('\0'))
+        return undefined
+      return context.resolve(input)
+    },
+    'path',
+  )
 }

@@ -11,14 +11,16 @@ export type Field<T> = z.ZodType<T, unknown>
 
 /** What a field looks like to a person. */
 export type Shape =
-  /** One scalar (or something as short). `expects` completes "expected …". */
-  | { readonly is: 'value'; readonly expects: string }
+  /** One scalar (or something as short). `expects` completes "expected …"; `brief` says it shorter, for the reference. */
+  | { readonly is: 'value'; readonly expects: string; readonly brief: string }
   | { readonly is: 'section'; readonly keys: Keys }
   | { readonly is: 'list'; readonly item: Field<unknown> }
   /** A map whose keys the operator chooses; `keys` says what they are. */
   | { readonly is: 'map'; readonly keys: string; readonly item: Field<unknown> }
   /** Several forms; those that are sections have their keys documented from `section`. */
-  | { readonly is: 'forms'; readonly expects: string; readonly section: Field<unknown> }
+  | { readonly is: 'forms'; readonly brief: string; readonly section: Field<unknown> }
+  /** A map of exactly one of these keys. */
+  | { readonly is: 'oneOf'; readonly keys: Keys }
 
 /** One key of a section, as the operator reads of it. */
 export interface KeyHelp {
@@ -31,6 +33,8 @@ export interface KeyHelp {
   /** Shown in the reference where there is no default. */
   readonly example?: unknown
   readonly field: Field<unknown>
+  /** Known by name so that it is refused with its reason; not shown in the reference. */
+  readonly planned?: true
 }
 
 export type Keys = Readonly<Record<string, Field<unknown>>>
@@ -60,15 +64,15 @@ export function shaped<T>(field: Field<T>, shape: Shape): Field<T> {
   return field
 }
 
-/** One scalar. `read` gives undefined for what it does not take; `expects` completes "expected …". */
-export function value<T>(expects: string, read: (input: unknown) => T | undefined): Field<T> {
+/** One scalar. `read` gives undefined for what it does not take. */
+export function value<T>(expects: string, read: (input: unknown) => T | undefined, brief = expects): Field<T> {
   const field = z.unknown().transform((input, context): T => {
     const result = read(input)
     if (result !== undefined) return result
     context.issues.push({ code: 'custom', input, message: expects })
     return z.NEVER
   })
-  return shaped(field, { is: 'value', expects })
+  return shaped(field, { is: 'value', expects, brief })
 }
 
 /** A map of known keys; any other key is an error. An empty section (`queue:`) is all defaults. */
@@ -137,6 +141,7 @@ export function forms<T>(
   expects: string,
   documented: Field<unknown>,
   choose: (input: unknown) => Field<T> | undefined,
+  brief = expects,
 ): Field<T> {
   const field = z.unknown().transform((input, context): T => {
     const result = choose(input)?.safeParse(input)
@@ -144,7 +149,7 @@ export function forms<T>(
     adopt(context, result?.error.issues ?? [{ code: 'custom', message: expects, path: [] }], [])
     return z.NEVER
   })
-  return shaped(field, { is: 'forms', expects, section: documented })
+  return shaped(field, { is: 'forms', brief, section: documented })
 }
 
 /** A field that also takes a shorter form, which `expand` turns into the full one. */
@@ -169,9 +174,9 @@ export function refined<T, R>(field: Field<T>, refine: (value: T, refuse: Refuse
 /** Says what is wrong, as a whole sentence, at a key below the field. */
 export type Refuse = (path: readonly (string | number)[], message: string) => void
 
-/** A key with a default, as it would be written in YAML. */
-export function key<T>(field: Field<T>, fallback: unknown, help: string): Field<T> {
-  return withHelp(z.prefault(field, fallback) as Field<T>, { help, default: fallback, field })
+/** A key with a default, as it would be written in YAML. An example shows what the default, being empty, does not. */
+export function key<T>(field: Field<T>, fallback: unknown, help: string, example?: unknown): Field<T> {
+  return withHelp(z.prefault(field, fallback) as Field<T>, { help, default: fallback, example, field })
 }
 
 /** A key that must be given. A clone, because the same field may serve several keys. */
@@ -183,6 +188,12 @@ export function required<T>(field: Field<T>, example: unknown, help: string): Fi
 export function optional<T>(field: Field<T>, example: unknown, otherwise: string, help: string): Field<T | null> {
   const nullable = z.prefault(z.nullable(field), null) as Field<T | null>
   return withHelp(nullable, { help, default: null, example, otherwise, field })
+}
+
+/** A key of a later version: whoever uses it already is told so. */
+export function planned(field: Field<unknown>): Field<null> {
+  const nothing = z.prefault(z.nullable(field), null) as Field<null>
+  return withHelp(nothing, { help: '', default: null, field, planned: true })
 }
 
 function withHelp<T>(field: Field<T>, help: KeyHelp): Field<T> {

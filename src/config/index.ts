@@ -1,4 +1,7 @@
 /** What other rooms may use of the configuration. */
+
+export { checkEnvironment } from './check/environment.ts'
+export { type Finding, formatFinding } from './check/finding.ts'
 export type { Client, Config, Listener } from './config.ts'
 export { formatHostPort, type HostPort, type NextHop } from './endpoint.ts'
 export { type Loaded, type LoadOptions, loadConfig } from './load.ts'
@@ -6,9 +9,10 @@ export { mostSpecific, type Network, networkContains, parseAddressBits, parseNet
 export { formatProblem, type Problem } from './problem.ts'
 export { type RecipientList, recipientListed } from './recipients.ts'
 export type { Reserve } from './schema/delivery.ts'
+export { reserveBytes } from './schema/delivery.ts'
 export type { LocalDomain, RecipientSource } from './schema/domains.ts'
 export type { PluginEntry } from './schema/inspect.ts'
-export type { Route, RouteTls } from './schema/route.ts'
+export type { Login, Route, RouteTls } from './schema/route.ts'
 export { Secret } from './secret.ts'
 export { parseSenderPattern, type SenderPattern, senderAllowed } from './sender.ts'
 export type { Duration, Rate, Share, Size } from './values.ts'

@@ -20,28 +20,36 @@ import {
 
 export function integer(min: number, max: number, unit = ''): Field<number> {
   const what = unit === '' ? 'a whole number' : `a whole number of ${unit}`
-  return value(`${what}, ${min} to ${max}`, (input) =>
-    Number.isSafeInteger(input) && within(input as number, min, max) ? (input as number) : undefined,
-  )
+  const read = (input: unknown) =>
+    Number.isSafeInteger(input) && within(input as number, min, max) ? (input as number) : undefined
+  const bounds = `${min} to ${max.toLocaleString('en-GB')}`
+  return value(`${what}, ${bounds}`, read, unit === '' ? bounds : `${bounds} ${unit}`)
 }
 
 /** `min` and `max` as they are written: `1m`, `30d`. */
 export function duration(min: string, max: string): Field<Duration> {
   const [low, high] = [bound(readDuration(min === '0' ? 0 : min)), bound(readDuration(max))]
-  const expects = `a duration such as 500ms, 30s, 5m, 4h or 5d, ${formatDuration(low)} to ${formatDuration(high)}`
-  return value(expects, (input) => bounded(readDuration(input), low, high))
+  const bounds = `${formatDuration(low)} to ${formatDuration(high)}`
+  const expects = `a duration such as 500ms, 30s, 5m, 4h or 5d, ${bounds}`
+  return value(expects, (input) => bounded(readDuration(input), low, high), `duration, ${bounds}`)
 }
 
 export function size(min: string, max: string): Field<Size> {
   const [low, high] = [bound(readSize(min)), bound(readSize(max))]
-  const expects = `a size such as 64KiB, 35MiB or 2GiB, ${formatSize(low)} to ${formatSize(high)}`
-  return value(expects, (input) => bounded(readSize(input), low, high))
+  const bounds = `${formatSize(low)} to ${formatSize(high)}`
+  const expects = `a size such as 64KiB, 35MiB or 2GiB, ${bounds}`
+  return value(expects, (input) => bounded(readSize(input), low, high), `size, ${bounds}`)
 }
 
-export const rate = (): Field<Rate> => value('a rate such as 30/minute (per second, minute, hour or day)', readRate)
+export const rate = (): Field<Rate> =>
+  value('a rate such as 30/minute (per second, minute, hour or day)', readRate, 'rate')
 
 export function percent(min: number, max: number): Field<Share> {
-  return value(`a percentage, ${min}% to ${max}%`, (input) => bounded(readPercent(input), min / 100, max / 100))
+  return value(
+    `a percentage, ${min}% to ${max}%`,
+    (input) => bounded(readPercent(input), min / 100, max / 100),
+    `${min}% to ${max}%`,
+  )
 }
 
 export const flag = (): Field<boolean> =>
@@ -53,7 +61,8 @@ export function choice<const T extends string>(...choices: readonly T[]): Field<
 
 /** Text of 1 to `max` characters on one line. */
 export function text(max: number): Field<string> {
-  return value(`text on one line, at most ${max} characters`, (input) => (isLine(input, max) ? input : undefined))
+  const read = (input: unknown) => (isLine(input, max) ? input : undefined)
+  return value(`text on one line, at most ${max} characters`, read, 'text')
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
@@ -66,37 +75,47 @@ export function pattern(expects: string, shape: RegExp): Field<string> {
 }
 
 /** A domain name, as lower-case A-labels. */
-export const domain = (): Field<string> =>
-  value('a domain name such as example.test', (input) =>
-    typeof input === 'string' && !input.startsWith('[') ? (parseDomain(input) ?? undefined) : undefined,
-  )
+export const domain = (): Field<string> => value('a domain name such as example.test', readDomain, 'domain name')
 
 /** A domain name, or one with a leading dot for all names below it. */
 export const domainOrBelow = (): Field<string> =>
   value('a domain name such as example.test, or .example.test for all names below it', (input) => {
-    if (typeof input !== 'string' || input.startsWith('[')) return undefined
-    const below = input.startsWith('.')
-    const name = parseDomain(below ? input.slice(1) : input)
-    return name === null ? undefined : `${below ? '.' : ''}${name}`
+    if (typeof input !== 'string' || !input.startsWith('.')) return readDomain(input)
+    const name = readDomain(input.slice(1))
+    return name === undefined ? undefined : `.${name}`
   })
 
+const readDomain = (input: unknown): string | undefined =>
+  typeof input === 'string' && !input.startsWith('[') ? (parseDomain(input) ?? undefined) : undefined
+
 export const mailbox = (): Field<Address> =>
-  value('an e-mail address', (input) =>
-    typeof input === 'string' ? (parseAddress(input, { utf8: true }) ?? undefined) : undefined,
+  value(
+    'an e-mail address',
+    (input) => (typeof input === 'string' ? (parseAddress(input, { utf8: true }) ?? undefined) : undefined),
+    'e-mail address',
   )
 
 export const network = (): Field<Network> =>
-  value('a network such as 10.20.0.0/24, 2001:db8::/32 or 10.1.2.3, with no bits set after the prefix', parseNetwork)
+  value(
+    'a network such as 10.20.0.0/24, 2001:db8::/32 or 10.1.2.3, with no bits set after the prefix',
+    parseNetwork,
+    'networks in CIDR notation, or addresses',
+  )
 
-export const ipAddress = (family?: 4 | 6): Field<string> =>
-  value(family === undefined ? 'an IP address' : `an IPv${family} address`, (input) => {
+export const ipAddress = (family?: 4 | 6): Field<string> => {
+  const what = family === undefined ? 'IP address' : `IPv${family} address`
+  const read = (input: unknown) => {
     const found = typeof input === 'string' ? isIP(input) : 0
     return found !== 0 && (family === undefined || found === family) ? (input as string) : undefined
-  })
+  }
+  return value(`an ${what}`, read, what)
+}
 
 export const hostPort = (defaultPort: number): Field<HostPort> =>
-  value(`a host or host:port (port ${defaultPort} if not given), IPv6 in brackets`, (input) =>
-    parseHostPort(input, defaultPort),
+  value(
+    `a host or host:port (port ${defaultPort} if not given), IPv6 in brackets`,
+    (input) => parseHostPort(input, defaultPort),
+    'host:port',
   )
 
 /** A name server: an IP address, which has no name that would have to be looked up first. */
@@ -107,21 +126,26 @@ export const resolver = (): Field<HostPort> =>
   })
 
 /** SHA-256 of a certificate (DER), as lower-case hex without colons. */
-export const fingerprint = (): Field<string> =>
-  value('a SHA-256 fingerprint: 64 hex digits, with or without colons', (input) => {
+export const fingerprint = (): Field<string> => {
+  const read = (input: unknown) => {
     const hex = typeof input === 'string' ? input.replaceAll(':', '').toLowerCase() : ''
     return /^[0-9a-f]{64}$/.test(hex) ? hex : undefined
-  })
+  }
+  return value('a SHA-256 fingerprint: 64 hex digits, with or without colons', read, 'SHA-256 in hex')
+}
 
 /** A field that may be `off`, which gives null. YAML 1.1 habits make `off` a boolean; both are taken. */
 export function orOff<T>(field: Field<T>): Field<T | null> {
   const isOff = (input: unknown) => input === 'off' || input === false
   const off = value<T | null>('off', () => null)
   const on = refined(field, (found): T | null => found)
+  const { expects, brief } = wordsOf(field)
+  return forms(`${expects}, or off`, field, (input) => (isOff(input) ? off : on), `${brief}, or off`)
+}
+
+function wordsOf(field: Field<unknown>): { expects: string; brief: string } {
   const shape = shapeOf(field)
-  return forms(`${shape.is === 'value' ? shape.expects : 'a value'}, or off`, field, (input) =>
-    isOff(input) ? off : on,
-  )
+  return shape.is === 'value' ? shape : { expects: 'a value', brief: 'a value' }
 }
 
 const within = (found: number, min: number, max: number): boolean => found >= min && found <= max

@@ -6,6 +6,10 @@ import type { Share, Size } from '../values.ts'
 /** Disk space that must stay free: so many bytes, or a share of the disk. */
 export type Reserve = { readonly is: 'bytes'; readonly bytes: Size } | { readonly is: 'share'; readonly share: Share }
 
+/** A reserve in bytes, of a disk of so many. */
+export const reserveBytes = (found: Reserve, diskBytes: number): number =>
+  found.is === 'bytes' ? found.bytes : Math.floor(found.share * diskBytes)
+
 const reserve = (): Field<Reserve> => {
   const bytes = refined(size('0B', '1024GiB'), (found): Reserve => ({ is: 'bytes', bytes: found }))
   const share = refined(percent(0, 90), (found): Reserve => ({ is: 'share', share: found }))

@@ -1,5 +1,17 @@
 import { type Context, path } from '../context.ts'
-import { type Field, forms, key, list, optional, refined, required, section, shorthand, value } from '../fields.ts'
+import {
+  type Field,
+  forms,
+  key,
+  list,
+  optional,
+  refined,
+  required,
+  section,
+  shaped,
+  shorthand,
+  value,
+} from '../fields.ts'
 import { choice, duration } from '../kinds.ts'
 import { type PluginKeys, plugins } from './plugins.ts'
 
@@ -60,32 +72,26 @@ function ownModule(context: Context): Field<PluginEntry> {
   return shorthand(detailed, (input) => (typeof input === 'string' ? { path: input } : input))
 }
 
+const OWN_PLUGIN = "A plugin of one's own, from a module file."
+
 /** The ordered chain. Each entry is a map of one key, the plugin's name. */
 export function inspect(context: Context): Field<readonly PluginEntry[]> {
   const known = Object.entries(plugins(context))
-  const bodies: Record<string, Field<PluginEntry>> = { module: ownModule(context) }
-  for (const [name, plugin] of known) bodies[name] = builtIn(name, plugin)
+  const bodies: Record<string, Field<PluginEntry>> = { module: required(ownModule(context), {}, OWN_PLUGIN) }
+  for (const [name, plugin] of known) bodies[name] = required(builtIn(name, plugin), {}, plugin.help)
   const documented = ['module', ...known.filter(([, { built }]) => built).map(([name]) => name)]
-  return list(
-    forms('a map of one key, the name of a plugin', entryShape(bodies, documented), (input) => entry(bodies, input)),
-    { max: 100 },
-  )
+  const one = forms('a map of one key, the name of a plugin', anyMap, (input) => entry(bodies, input))
+  return list(shaped(one, { is: 'oneOf', keys: only(bodies, documented) }), { max: 100 })
 }
 
-const entryShape = (bodies: Bodies, names: readonly string[]) =>
-  section(Object.fromEntries(names.map((name) => [name, required(body(bodies, name), {}, name)])))
-
-function body(bodies: Bodies, name: string): Field<PluginEntry> {
-  const found = bodies[name]
-  if (found === undefined) throw new Error(`there is no plugin ${name}`)
-  return found
-}
+const only = (bodies: Bodies, names: readonly string[]): Bodies =>
+  Object.fromEntries(Object.entries(bodies).filter(([name]) => names.includes(name)))
 
 function entry(bodies: Bodies, input: unknown): Field<PluginEntry> | undefined {
   if (!isMap(input) || Object.keys(input).length !== 1) return undefined
   const [name = ''] = Object.keys(input)
   if (!Object.hasOwn(bodies, name)) return unknownPlugin(Object.keys(bodies))
-  return refined(entryShape(bodies, [name]), (found) => found[name] as PluginEntry)
+  return refined(section(only(bodies, [name])), (found) => found[name] as PluginEntry)
 }
 
 // a section of all names, none of which need be there, refuses the unknown one and names those it knows

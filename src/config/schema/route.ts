@@ -28,7 +28,14 @@ export interface Route {
   /** Where `hops` is null or a host has none of its own. */
   readonly port: number
   readonly tls: RouteTls
-  readonly login: { readonly user: string; readonly password: Secret } | null
+  readonly login: Login | null
+}
+
+export interface Login {
+  readonly user: string
+  readonly password: Secret
+  /** Where it was read from; null: the environment. */
+  readonly passwordFile: string | null
 }
 
 export interface RouteTls {
@@ -102,20 +109,21 @@ const login = (context: Context) =>
         'The environment variable that holds the password.',
       ),
     }),
-    ({ user, passwordFile, passwordEnv }, refuse) => {
-      const password = passwordFile ?? passwordEnv
-      if (password === null) refuse([], 'a login needs passwordFile or passwordEnv')
-      if (passwordFile !== null && passwordEnv !== null)
+    ({ user, passwordFile, passwordEnv }, refuse): Login => {
+      if (passwordFile !== null && passwordEnv !== null) {
         refuse(['passwordEnv'], 'give passwordFile or passwordEnv, not both')
-      return { user, password: password ?? new Secret('') }
+      }
+      const password = passwordFile?.secret ?? passwordEnv
+      if (password === null) refuse([], 'a login needs passwordFile or passwordEnv')
+      return { user, password: password ?? new Secret(''), passwordFile: passwordFile?.file ?? null }
     },
   )
 
-const secretFile = (context: Context): Field<Secret> =>
+const secretFile = (context: Context): Field<{ file: string; secret: Secret }> =>
   refined(path(context), (file, refuse) => {
     const secret = firstLine(context, file, refuse)
     if (secret === '') refuse([], `${file} holds no password: its first line is empty`)
-    return new Secret(secret ?? '')
+    return { file, secret: new Secret(secret ?? '') }
   })
 
 function firstLine(context: Context, file: string, refuse: Refuse): string | undefined {
@@ -189,5 +197,6 @@ export const routes = (context: Context) =>
       mapOf('recipient domains', domainOrBelow(), route(context)),
       {},
       'Other ways for some recipient domains. A leading dot means all names below; the longest match counts.',
+      { 'partner.example.test': { tls: 'required' }, '.example.org': { hosts: ['gateway.example.org'] } },
     ),
   })

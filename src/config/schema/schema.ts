@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { type Context, path } from '../context.ts'
-import { key, optional, refined, required, section } from '../fields.ts'
+import { key, optional, planned, refined, required, section } from '../fields.ts'
 import { choice, domain, duration, mailbox, text } from '../kinds.ts'
 import { clients } from './clients.ts'
 import { delivery, dns, notifications, spool, state } from './delivery.ts'
@@ -28,6 +28,23 @@ const secureDomains = (context: Context) => {
   })
 }
 
+// what the reference shows
+const CLIENTS = [
+  { name: 'royal-infirmary', networks: ['10.20.0.0/24'], senders: ['@royal.example.test'] },
+  {
+    name: 'pathology-analysers',
+    networks: ['10.99.1.0/28'],
+    tls: 'optional',
+    senders: ['analyser@royal.example.test'],
+    device: true,
+    rate: '30/minute',
+  },
+]
+const DOMAINS = {
+  'royal.example.test': { relayTo: ['mail.royal.example.test'], recipients: 'ask' },
+  'clinic.example.test': { lmtp: '/run/dovecot/lmtp', recipients: ['reception', 'nurse'] },
+}
+
 const whoAndWhere = (context: Context) => ({
   hostname: required(
     domain(),
@@ -53,16 +70,17 @@ const whoAndWhere = (context: Context) => ({
     clients(),
     [],
     'The registered sources of mail: servers, applications, devices. Everybody else may send to the domains below only.',
+    CLIENTS,
   ),
-  domains: key(domains(context), {}, 'The domains that mail is taken for from anybody, and where their mail goes.'),
+  domains: key(
+    domains(context),
+    {},
+    'The domains that mail is taken for from anybody, and where their mail goes.',
+    DOMAINS,
+  ),
   recipientCheck: key(recipientCheck(), {}, "How a domain's server is asked for its recipients (recipients: ask)."),
   routes: key(routes(context), {}, 'The way out for everything else.'),
-  secureDomains: optional(
-    secureDomains(context),
-    undefined,
-    'none',
-    'The register of domains that must only be reached over a proven path.',
-  ),
+  secureDomains: planned(secureDomains(context)),
 })
 
 const howMuchAndHow = (context: Context) => ({
