@@ -1,0 +1,260 @@
+import { mkdir, statfs } from 'node:fs/promises'
+import { type Accept, createAccept } from '../accept/accept.ts'
+import { dnsNames } from '../accept/dns-names.ts'
+import type { ReloadResult } from '../admin/ports.ts'
+import { type AdminServer, openAdmin } from '../admin/server.ts'
+import { version } from '../cli/version.ts'
+import type { Clock } from '../clock.ts'
+import {
+  type Config,
+  formatHostPort,
+  formatProblem,
+  type LoadOptions,
+  loadConfig,
+  type Reserve,
+} from '../config/index.ts'
+import { createDeliver, type Deliver } from '../deliver/deliver.ts'
+import type { Ledger } from '../ledger/contract.ts'
+import { openLedger } from '../ledger/open.ts'
+import { createResolver } from '../net/dns-resolver.ts'
+import { type EventLoopWatch, watchEventLoop } from '../observe/event-loop.ts'
+import { type ObserveHttp, openObserveHttp } from '../observe/http.ts'
+import type { LogSink } from '../observe/log.ts'
+import { watchQueue } from '../observe/queue-gauges.ts'
+import { createMetrics, type MetricsRegistry } from '../observe/registry.ts'
+import { type OpenSpool, openSpool } from '../spool/open.ts'
+import { acceptOptions } from './accept-options.ts'
+import { CurrentChain, chainOf } from './chain.ts'
+import { deliverOptions } from './deliver-options.ts'
+import { Listeners } from './listeners.ts'
+import { CurrentRecipients } from './recipients.ts'
+import { needRestart } from './reload.ts'
+
+interface Outside {
+  readonly sink: LogSink
+  readonly clock: Clock
+}
+
+/** The rooms of a running relay. */
+interface Rooms {
+  readonly metrics: MetricsRegistry
+  readonly ledger: Ledger
+  readonly spool: OpenSpool
+  readonly deliver: Deliver
+  readonly chain: CurrentChain
+  readonly recipients: CurrentRecipients
+  readonly accept: Accept
+  readonly listeners: Listeners
+}
+
+type Source = LoadOptions & { readonly file: string }
+
+/** A whole relay: starts its rooms in order, exchanges their configuration, and stops them in the opposite order. */
+export class Relay {
+  readonly broken: Promise<Error>
+  readonly #source: Source
+  readonly #outside: Outside
+  readonly #rooms: Rooms
+  readonly #startedAt: number
+  readonly #eventLoop: EventLoopWatch
+  #config: Config
+  #phase: 'starting' | 'running' | 'stopping' = 'starting'
+  #admin: AdminServer | null = null
+  #http: ObserveHttp | null = null
+  #lastReload: (ReloadResult & { readonly at: number }) | null = null
+  #reloading: Promise<unknown> = Promise.resolve()
+
+  private constructor(config: Config, source: Source, outside: Outside, rooms: Rooms) {
+    this.#config = config
+    this.#source = source
+    this.#outside = outside
+    this.#rooms = rooms
+    this.#startedAt = outside.clock.now()
+    this.#eventLoop = watchEventLoop(rooms.metrics)
+    this.broken = rooms.spool.broken
+  }
+
+  /** Rejects with Error, in words for the operator, if anything that the configuration asks for cannot be had. */
+  static async start(config: Config, source: Source, outside: Outside): Promise<Relay> {
+    const relay = new Relay(config, source, outside, await openRooms(config, outside))
+    try {
+      await relay.#open()
+    } catch (error) {
+      await relay.stop()
+      throw error
+    }
+    return relay
+  }
+
+  /** Operators first, so that they can see what happens; the outside world last, when all is ready for its mail. */
+  async #open(): Promise<void> {
+    const { metrics, spool, listeners, deliver } = this.#rooms
+    const { log } = this.#outside.sink
+    this.#admin = await openAdmin({
+      socketPath: this.#config.admin.socket,
+      socketMode: this.#config.admin.access,
+      ports: this.#adminPorts(),
+      log,
+      clock: this.#outside.clock,
+    })
+    watchQueue(metrics, () => spool.summary(), this.#outside.clock)
+    await this.#openHttp()
+    await listeners.apply(this.#config)
+    deliver.update(deliverOptions(this.#config, listeners.addresses()))
+    deliver.poke()
+    this.#phase = 'running'
+    log.info({ version: version(), hostname: this.#config.hostname, pid: process.pid }, 'ready')
+  }
+
+  async #openHttp(): Promise<void> {
+    const { listen } = this.#config.metrics
+    if (listen === null) return
+    this.#http = await openObserveHttp({
+      address: listen.host,
+      port: listen.port,
+      metrics: this.#rooms.metrics,
+      log: this.#outside.sink.log,
+      unhealthy: () => this.#unhealthy(),
+      unready: () => this.#unready(),
+    })
+  }
+
+  #adminPorts() {
+    const { spool, ledger } = this.#rooms
+    return {
+      spool,
+      trace: ledger,
+      status: () => this.#status(),
+      reload: (by: string) => this.reload(by),
+    }
+  }
+
+  #status() {
+    return {
+      version: version(),
+      hostname: this.#config.hostname,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      configFile: this.#config.file,
+      stateDir: this.#config.state.dir,
+      phase: this.#phase,
+      listeners: this.#rooms.listeners.status(),
+      unhealthy: this.#unhealthy(),
+      unready: this.#unready(),
+      lastReload: this.#lastReload,
+    }
+  }
+
+  #unhealthy(): string[] {
+    return this.#rooms.spool.room() === 'broken' ? ['the spool does not answer'] : []
+  }
+
+  #unready(): string[] {
+    const room = this.#rooms.spool.room()
+    return [
+      ...(this.#phase === 'running' ? [] : [`the relay is ${this.#phase}`]),
+      ...(room === 'open' ? [] : [`the spool is ${room}`]),
+    ]
+  }
+
+  /** Reads the configuration again. What is wrong changes nothing; one reload waits for the other. */
+  reload(by: string): Promise<ReloadResult> {
+    const result = this.#reloading.then(() => this.#reload(by))
+    this.#reloading = result
+    return result
+  }
+
+  async #reload(by: string): Promise<ReloadResult> {
+    const { log } = this.#outside.sink
+    const problems = await this.#exchange().catch((error: Error) => [error.message])
+    const result = { ok: problems.length === 0, problems }
+    this.#lastReload = { ...result, at: this.#outside.clock.now() }
+    if (result.ok) log.info({ by }, 'configuration reloaded')
+    else log.error({ by, problems }, 'configuration not reloaded: the old one stays in force')
+    return result
+  }
+
+  /** Everything that can fail comes before everything that cannot, so that a reload is whole or has not happened. */
+  async #exchange(): Promise<readonly string[]> {
+    const loaded = loadConfig(this.#source.file, this.#source)
+    if (!loaded.ok) return loaded.problems.map(formatProblem)
+    const { config } = loaded
+    const { sink, clock } = this.#outside
+    const { accept, chain, recipients, deliver, listeners, metrics } = this.#rooms
+    const nextAccept = acceptOptions(config)
+    const nextChain = await chainOf(config, { log: sink.log, clock, metrics })
+    deliverOptions(config, listeners.addresses())
+    await listeners.apply(config)
+    accept.update(nextAccept)
+    chain.exchange(nextChain)
+    recipients.exchange(config)
+    deliver.update(deliverOptions(config, listeners.addresses()))
+    sink.setLevel(config.log.level)
+    const fixed = needRestart(this.#config, config)
+    if (fixed.length > 0) sink.log.warn({ keys: fixed }, 'these keys have changed and count from the next start')
+    this.#config = config
+    return []
+  }
+
+  /** Stops taking mail, lets what is under way end within the configured time, then closes everything. */
+  async stop(): Promise<void> {
+    this.#phase = 'stopping'
+    const { listeners, deliver, spool, ledger, chain } = this.#rooms
+    const { grace } = this.#config.shutdown
+    await listeners.close(grace)
+    await deliver.close(grace)
+    await chain.close()
+    await this.#http?.close()
+    await this.#admin?.close()
+    this.#eventLoop.stop()
+    await spool.close()
+    await ledger.close()
+  }
+}
+
+async function openRooms(config: Config, { sink, clock }: Outside): Promise<Rooms> {
+  const metrics = createMetrics({ process: true })
+  const seams = { log: sink.log, metrics, clock }
+  await mkdir(config.state.dir, { recursive: true, mode: 0o750 })
+  const ledger = await openLedger({ path: config.state.ledger }, seams)
+  const spool = await openSpool(await spoolOptions(config), seams)
+  spool.connectJournal(ledger.connect())
+  const resolver = createResolver(dnsOptions(config), clock)
+  const deliver = createDeliver(deliverOptions(config, []), { ...seams, spool, resolver, store: null })
+  const chain = new CurrentChain()
+  chain.exchange(await chainOf(config, seams))
+  const recipients = new CurrentRecipients(config)
+  const accept = createAccept(acceptOptions(config), {
+    ...seams,
+    spool,
+    planner: deliver,
+    chain,
+    recipientList: recipients,
+    recipientLookup: deliver,
+    names: dnsNames(resolver),
+  })
+  const listeners = new Listeners(() => accept.handler(), seams)
+  return { metrics, ledger, spool, deliver, chain, recipients, accept, listeners }
+}
+
+async function spoolOptions({ state, spool }: Config) {
+  await mkdir(state.spool, { recursive: true, mode: 0o700 })
+  return {
+    path: state.spool,
+    contentInRowBytes: spool.contentInRow,
+    reserveBytes: await reserveBytes(state.spool, spool.reserve),
+  }
+}
+
+async function reserveBytes(path: string, reserve: Reserve): Promise<number> {
+  if (reserve.is === 'bytes') return reserve.bytes
+  const { bsize, blocks } = await statfs(path)
+  return Math.floor(bsize * blocks * reserve.share)
+}
+
+const dnsOptions = ({ dns }: Config) => ({
+  servers: dns.servers.map(formatHostPort),
+  timeoutMs: dns.timeout,
+  tries: dns.attempts,
+  cache: { entries: dns.cache, maxTtl: dns.maxTtl / 1000, maxNegativeTtl: dns.negativeTtl / 1000 },
+})

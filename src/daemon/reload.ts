@@ -1,0 +1,19 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Config } from '../config/index.ts'
+
+/** Keys that a running daemon cannot change, as their values stand in a configuration. */
+const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
+  state: ({ state }) => state,
+  spool: ({ spool }) => spool,
+  dns: ({ dns }) => dns,
+  'admin.socket': ({ admin }) => admin,
+  'metrics.listen': ({ metrics }) => metrics,
+  'log.addresses': ({ log }) => log.addresses,
+}
+
+/** The keys that differ between two configurations and count only from the next start. */
+export function needRestart(before: Config, after: Config): string[] {
+  return Object.entries(FIXED)
+    .filter(([, value]) => !isDeepStrictEqual(value(before), value(after)))
+    .map(([key]) => key)
+}
