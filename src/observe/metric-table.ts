@@ -78,6 +78,11 @@ export const METRICS = {
     help: 'Calls that shared one commit of the spool.',
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
   },
+  postern_ledger_query_seconds: {
+    type: 'histogram',
+    help: 'Time that a question to the record of what happened took.',
+    buckets: COMMIT_SECONDS,
+  },
   postern_event_loop_delay_seconds: {
     type: 'gauge',
     help: 'How late the main thread was to its work since the last scrape.',
