@@ -1,0 +1,291 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import { type Reply, replyText } from '../mail/reply.ts'
+import type { BlockReason, Lease } from '../spool/contract.ts'
+import type { Unreachable } from './connect.ts'
+import { Hop, type NextHop } from './hop.ts'
+import { isStrict, type Job, Lane, laneKey } from './lane.ts'
+import type { DeliverOptions } from './options.ts'
+import type { Found, Router } from './router.ts'
+import { waitAfter } from './schedule.ts'
+
+/** What the dispatcher leaves to others. */
+export interface DispatcherPorts {
+  readonly pump: (hop: Hop) => void
+  /** Goes back to the spool untried. */
+  readonly giveBack: (job: Job, dueAt: number) => void
+  /** Was tried without reaching anybody. `permanent`: it has failed. */
+  readonly triedInVain: (job: Job, why: Unreachable, dueAt: number) => void
+  readonly block: (destination: string, until: number, reason: BlockReason) => void
+  readonly unblock: (destination: string) => void
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: () => number
+}
+
+// What one message costs in memory beside its content, roughly, bytes
+const OVERHEAD = 1024
+// How long a destination waits whose next hop has enough to do already, milliseconds
+const BUSY_MS = 10_000
+
+/**
+ * Knows every message in memory, which lane it waits in, and which next hop the lane leads to.
+ * Decides what comes in, and sends back what cannot go out now.
+ */
+export class Dispatcher {
+  readonly lanes = new Map<string, Lane>()
+  readonly hops = new Map<string, Hop>()
+  readonly jobs = new Set<Job>()
+  bytes = 0
+  options: DeliverOptions
+  router: Router
+  readonly #ports: DispatcherPorts
+
+  constructor(options: DeliverOptions, router: Router, ports: DispatcherPorts) {
+    this.options = options
+    this.router = router
+    this.#ports = ports
+  }
+
+  /** Whether there is memory for a message of a destination that nobody waits for otherwise. */
+  hasRoomFor(destination: string, strict: boolean): boolean {
+    const lane = this.#lane(destination, strict)
+    const { hop } = lane
+    if (!this.hasRoom || lane.isFull || lane.more || this.#isResting(lane)) return false
+    return hop === null || this.#isOpenTo(hop)
+  }
+
+  get hasRoom(): boolean {
+    const { messages, bytes } = this.options.memory
+    return this.jobs.size < messages && this.bytes < bytes
+  }
+
+  /** Takes a leased message into memory. */
+  add(lease: Lease): void {
+    const now = this.#ports.clock.now()
+    const lane = this.#lane(lease.destination, isStrict(lease.envelope))
+    const bytes = OVERHEAD + (lease.content.bytes?.length ?? 0)
+    const job: Job = { lease, lane, bytes, leasedUntil: lease.leasedUntil, restarts: 0, tried: [] }
+    lane.usedAt = now
+    this.jobs.add(job)
+    this.bytes += bytes
+    this.#place(job, now)
+  }
+
+  /** A message is out of memory. */
+  forget(job: Job): void {
+    if (this.jobs.delete(job)) this.bytes -= job.bytes
+  }
+
+  reached(hop: Hop, destination: string): void {
+    const now = this.#ports.clock.now()
+    hop.succeeded(now)
+    if (hop.blocked.size === 0) return
+    for (const [blocked, until] of hop.blocked) {
+      if (blocked === destination || until > now) this.#ports.unblock(blocked)
+    }
+    hop.blocked.clear()
+  }
+
+  /** Nothing of a next hop answers: it rests, and everything that waits for it with it. */
+  unreachable(hop: Hop, why: Unreachable): void {
+    const now = this.#ports.clock.now()
+    const [first, ...others] = hop.drain()
+    if (why.is === 'permanent') {
+      for (const job of first ? [first, ...others] : []) this.#ports.triedInVain(job, why, now)
+      return
+    }
+    hop.failures++
+    hop.trouble = replyText(why.reply)
+    hop.until = now + waitAfter(hop.failures, this.options.backOff, this.#ports.random)
+    this.#ports.log.warn(
+      { nextHop: hop.next.name, failures: hop.failures, until: hop.until, reason: hop.trouble, tried: why.tried },
+      'next hop cannot be reached',
+    )
+    if (first) {
+      this.#ports.triedInVain(first, why, hop.until)
+      this.#blockFor(first.lane, hop)
+    }
+    for (const job of others) this.#sendBack(job, hop)
+  }
+
+  /** Lets everything be tried again at once. */
+  forgive(): void {
+    for (const each of [...this.hops.values(), ...this.lanes.values()]) each.until = 0
+    for (const hop of this.hops.values()) hop.avoided.clear()
+  }
+
+  hopFor(next: NextHop): Hop {
+    const known = this.hops.get(next.key)
+    if (known) {
+      known.next = next
+      return known
+    }
+    const hop = new Hop(next, this.options.concurrency)
+    hop.usedAt = this.#ports.clock.now()
+    this.hops.set(next.key, hop)
+    return hop
+  }
+
+  /** Gives everything that waits back to the spool. */
+  giveBackAll(): void {
+    const jobs = [...this.hops.values()].flatMap((hop) => hop.drain())
+    for (const lane of this.lanes.values()) jobs.push(...lane.queue.drain())
+    for (const job of jobs) this.#ports.giveBack(job, this.#ports.clock.now())
+  }
+
+  /** What is known of why a destination waits; null if nothing. */
+  troubleOf(destination: string): string | null {
+    const lane = this.lanes.get(laneKey(destination, false))
+    return lane?.hop?.trouble ?? lane?.trouble ?? null
+  }
+
+  /** Other routes hold from now on: lanes are led anew, and what is idle is closed. */
+  reroute(options: DeliverOptions, router: Router): void {
+    this.options = options
+    this.router = router
+    for (const hop of this.hops.values()) hop.concurrency = options.concurrency
+    for (const lane of this.lanes.values()) {
+      lane.routedUntil = 0
+      lane.until = 0
+      if (lane.queue.size > 0) this.#route(lane)
+    }
+  }
+
+  /** Drops lanes and next hops that nobody has used for a while. */
+  tidy(now: number): void {
+    const { refreshMs } = this.options.lookup
+    for (const [key, lane] of this.lanes) {
+      if (lane.queue.size > 0 || lane.routing || lane.until > now || lane.usedAt + refreshMs > now) continue
+      lane.hop?.detach(lane)
+      this.lanes.delete(key)
+    }
+    for (const [key, hop] of this.hops) {
+      for (const [destination, until] of hop.blocked) if (until + refreshMs <= now) hop.blocked.delete(destination)
+      const quiet = hop.busy === 0 && hop.idle.length === 0 && hop.queued === 0
+      if (quiet && hop.until <= now && hop.usedAt + refreshMs <= now && hop.failures === 0) this.hops.delete(key)
+    }
+  }
+
+  #lane(destination: string, strict: boolean): Lane {
+    const key = laneKey(destination, strict)
+    const known = this.lanes.get(key)
+    if (known) return known
+    const { firstWindow, perDestination } = this.options.memory
+    const lane = new Lane(destination, strict, Math.min(firstWindow, perDestination))
+    lane.usedAt = this.#ports.clock.now()
+    this.lanes.set(key, lane)
+    return lane
+  }
+
+  #place(job: Job, now: number): void {
+    const { lane } = job
+    if (lane.until <= now && (lane.hop === null || lane.routedUntil <= now)) this.#route(lane)
+    const { hop } = lane
+    if (lane.until > now) this.#giveBack(job, lane.until)
+    else if (hop === null) lane.queue.push(job)
+    else if (hop.isResting(now)) this.#sendBack(job, hop)
+    else if (hop.queued >= this.options.memory.perNextHop) this.#crowdedOut(job, now)
+    else {
+      hop.enqueue(job)
+      this.#ports.pump(hop)
+    }
+  }
+
+  #route(lane: Lane): void {
+    if (lane.routing) return
+    const found = this.router.find(lane.destination, lane.strict)
+    if (found instanceof Promise) this.#routeLater(lane, found)
+    else this.#lead(lane, found)
+  }
+
+  #routeLater(lane: Lane, finding: Promise<Found>): void {
+    const { router } = this
+    lane.routing = true
+    void finding.then((found) => {
+      lane.routing = false
+      // The table changed meanwhile
+      if (router !== this.router) this.#route(lane)
+      else this.#lead(lane, found)
+    })
+  }
+
+  #lead(lane: Lane, found: Found): void {
+    if (found.is === 'hop') this.#attach(lane, this.hopFor(found.next))
+    else this.#astray(lane, found)
+  }
+
+  #attach(lane: Lane, hop: Hop): void {
+    const now = this.#ports.clock.now()
+    lane.failures = 0
+    lane.trouble = null
+    lane.routedUntil = now + this.options.lookup.refreshMs
+    if (lane.hop !== hop) {
+      lane.hop?.detach(lane)
+      hop.attach(lane)
+    }
+    if (hop.isResting(now)) for (const job of hop.drain()) this.#sendBack(job, hop)
+    else this.#ports.pump(hop)
+  }
+
+  /** No way was found. One that is known already is gone on with for now. */
+  #astray(lane: Lane, { is, reply }: { is: 'permanent' | 'temporary'; reply: Reply }): void {
+    const now = this.#ports.clock.now()
+    if (is === 'temporary' && lane.hop !== null) {
+      lane.routedUntil = now + this.options.lookup.refreshMs
+      return
+    }
+    lane.hop?.detach(lane)
+    const why: Unreachable = { is, reply, remote: null, tried: [] }
+    const jobs = lane.queue.drain()
+    if (is === 'permanent') for (const job of jobs) this.#ports.triedInVain(job, why, now)
+    else this.#rest(lane, jobs, why, now)
+  }
+
+  #rest(lane: Lane, [first, ...others]: Job[], why: Unreachable, now: number): void {
+    lane.failures++
+    lane.trouble = replyText(why.reply)
+    lane.until = now + waitAfter(lane.failures, this.options.backOff, this.#ports.random)
+    this.#ports.log.warn(
+      { destination: lane.destination, until: lane.until, reason: lane.trouble },
+      'no way found for now',
+    )
+    if (first) this.#ports.triedInVain(first, why, lane.until)
+    for (const job of others) this.#giveBack(job, lane.until)
+    if (!lane.strict) this.#ports.block(lane.destination, lane.until, { text: lane.trouble, failures: lane.failures })
+  }
+
+  #sendBack(job: Job, hop: Hop): void {
+    this.#giveBack(job, hop.until)
+    this.#blockFor(job.lane, hop)
+  }
+
+  /** The block of its destination says when it is next tried; where there is none, it waits for itself. */
+  #giveBack(job: Job, until: number): void {
+    this.#ports.giveBack(job, job.lane.strict ? until : this.#ports.clock.now())
+  }
+
+  /** Blocks a destination as long as its next hop rests. Messages that need proven TLS wait for themselves. */
+  #blockFor({ destination, strict }: Lane, hop: Hop): void {
+    if (strict || hop.blocked.get(destination) === hop.until) return
+    hop.blocked.set(destination, hop.until)
+    this.#ports.block(destination, hop.until, { text: hop.trouble ?? 'cannot be reached', failures: hop.failures })
+  }
+
+  /** Its next hop has enough waiting in memory from others: it may not take the room of other next hops. */
+  #crowdedOut(job: Job, now: number): void {
+    const until = now + BUSY_MS
+    this.#giveBack(job, until)
+    this.#ports.block(job.lane.destination, until, { text: 'the next hop is busy', failures: 0 })
+  }
+
+  #isResting({ until, hop }: Lane): boolean {
+    const now = this.#ports.clock.now()
+    return until > now || (hop?.isResting(now) ?? false)
+  }
+
+  #isOpenTo({ queued, bytes }: Hop): boolean {
+    const { memory } = this.options
+    return queued < memory.perNextHop && bytes * 2 < memory.bytes
+  }
+}

@@ -1,0 +1,80 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import type { Spool } from '../spool/contract.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Hop } from './hop.ts'
+import type { Job } from './lane.ts'
+import type { Pool } from './pool.ts'
+
+export interface KeeperPorts {
+  readonly spool: Pick<Spool, 'renew'>
+  readonly dispatcher: Dispatcher
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const TICK_MS = 5_000
+
+/** Keeps house in memory, on one timer: renews leases, closes idle connections, forgets what is not used. */
+export class Keeper {
+  readonly #ports: KeeperPorts
+  #cancel: (() => void) | null = null
+  #renewing = false
+
+  constructor(ports: KeeperPorts) {
+    this.#ports = ports
+  }
+
+  /** There is something to look after. */
+  wake(): void {
+    this.#cancel ??= this.#ports.clock.after(TICK_MS, () => this.#tick())
+  }
+
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = () => {}
+  }
+
+  /** Closes what is idle: all of it, or what has been so for long. */
+  closeIdle(idleMs: number): void {
+    const before = this.#ports.clock.now() - idleMs
+    for (const hop of this.#ports.dispatcher.hops.values()) this.#closeIdleOf(hop, before)
+  }
+
+  #closeIdleOf(hop: Hop, before: number): void {
+    for (const connection of hop.idle.filter(({ idleSince }) => idleSince <= before)) {
+      hop.idle.splice(hop.idle.indexOf(connection), 1)
+      void connection.carrier.quit().catch(() => {})
+      this.#ports.pool.release(hop)
+    }
+  }
+
+  #tick(): void {
+    this.#cancel = null
+    const { dispatcher, clock } = this.#ports
+    this.closeIdle(dispatcher.options.connections.idleMs)
+    dispatcher.tidy(clock.now())
+    if (!this.#renewing) void this.#renew()
+    if (dispatcher.jobs.size + dispatcher.lanes.size + dispatcher.hops.size > 0) this.wake()
+  }
+
+  /** Half of its time is over, and it is still in use. */
+  async #renew(): Promise<void> {
+    const { dispatcher, clock, spool, log } = this.#ports
+    const { leaseMs } = dispatcher.options
+    const old = [...dispatcher.jobs].filter(({ leasedUntil }) => leasedUntil - clock.now() < leaseMs / 2)
+    if (old.length === 0) return
+    this.#renewing = true
+    const leasedUntil = clock.now() + leaseMs
+    try {
+      await spool.renew(old.map(leaseOf), leasedUntil)
+      for (const job of old) job.leasedUntil = leasedUntil
+    } catch (error) {
+      log.error({ leases: old.length, error }, 'leases could not be renewed')
+    }
+    this.#renewing = false
+  }
+}
+
+const leaseOf = ({ lease: { queueId, indexes } }: Job) => ({ queueId, indexes })

@@ -1,0 +1,223 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { ClientFailure, SendResult } from '../smtp/client/contract.ts'
+import { type Connected, replyOf, type Unreachable } from './connect.ts'
+import { type Connection, type Hop, targetName } from './hop.ts'
+import type { Job } from './lane.ts'
+import type { DeliverOptions } from './options.ts'
+import type { Pool } from './pool.ts'
+
+/** What the runner leaves to others. */
+export interface RunnerPorts {
+  readonly connect: (hop: Hop) => Promise<Connected>
+  /** A message was attempted; what was said stands in `result`. */
+  readonly attempted: (hop: Hop, connection: Connection, job: Job, result: SendResult, startedAt: number) => void
+  /** Nothing of the next hop can be reached. */
+  readonly unreachable: (hop: Hop, why: Unreachable) => void
+  /** A message went through, or the next hop said something else about it: it is there. */
+  readonly reached: (hop: Hop, destination: string) => void
+  /** A lease is no longer ours: the message is not to be sent. */
+  readonly lapsed: (job: Job) => void
+  /** A message was taken out of memory to be sent: there may be room for more. */
+  readonly drained: (hop: Hop, job: Job) => void
+  /** False while nothing may be begun. */
+  readonly mayBegin: () => boolean
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+// How often one attempt may begin anew, with another connection or host
+const MAX_RESTARTS = 4
+// A lease must have this much left when sending begins, milliseconds
+const MIN_LEASE_MS = 5_000
+
+/** Sends what waits for next hops: opens connections, keeps them busy, lets them go. */
+export class Runner {
+  readonly #ports: RunnerPorts
+  readonly #pool: Pool
+  readonly #sending = new Set<Connection>()
+  options: DeliverOptions
+
+  constructor(options: DeliverOptions, pool: Pool, ports: RunnerPorts) {
+    this.options = options
+    this.#pool = pool
+    this.#ports = ports
+  }
+
+  /** Puts waiting messages on idle connections, then opens more, as far as the limits go. */
+  pump(hop: Hop): void {
+    if (!this.#ports.mayBegin()) return
+    while (hop.queued > 0 && hop.idle.length > 0) {
+      const connection = hop.idle.pop()
+      if (connection) void this.#run(hop, connection)
+    }
+    while (hop.queued > hop.opening && hop.busy < hop.limit && !hop.isResting(this.#ports.clock.now())) {
+      if (!this.#pool.take(hop)) return
+      void this.#open(hop)
+    }
+  }
+
+  /** Breaks off whatever is being sent. */
+  abandon(): void {
+    for (const { carrier } of this.#sending) carrier.destroy()
+  }
+
+  async #open(hop: Hop): Promise<void> {
+    hop.opening++
+    const connected = await this.#ports.connect(hop)
+    hop.opening--
+    if (connected.ok) {
+      this.#watch(hop, connected.connection)
+      await this.#run(hop, connected.connection)
+      return
+    }
+    this.#pool.release(hop)
+    this.#notOpened(hop, connected.why)
+  }
+
+  /** One connection more that fails, where others stand, only means that there are enough. */
+  #notOpened(hop: Hop, why: Unreachable): void {
+    if (hop.open > 0 && why.is === 'temporary') hop.capAtOpen(this.#ports.clock.now())
+    else if (hop.opening === 0) this.#ports.unreachable(hop, why)
+  }
+
+  /** The peer may hang up while nothing is sent. */
+  #watch(hop: Hop, connection: Connection): void {
+    connection.carrier.closed.then(() => {
+      const at = hop.idle.indexOf(connection)
+      if (at < 0) return
+      hop.idle.splice(at, 1)
+      this.#pool.release(hop)
+    })
+  }
+
+  async #run(hop: Hop, connection: Connection): Promise<void> {
+    hop.running++
+    hop.usedAt = this.#ports.clock.now()
+    try {
+      while (this.#isGood(hop, connection)) {
+        const job = this.#next(hop)
+        if (job === null) break
+        await this.#attempt(hop, connection, job)
+      }
+    } catch (error) {
+      // Leases of what was in hand lapse
+      this.#ports.log.error({ nextHop: hop.next.name, error }, 'delivery failed unexpectedly')
+      connection.carrier.destroy()
+    }
+    hop.running--
+    this.#letGo(hop, connection)
+    this.pump(hop)
+  }
+
+  #next(hop: Hop): Job | null {
+    if (!this.#ports.mayBegin()) return null
+    for (let job = hop.take(); job !== null; job = hop.take()) {
+      this.#ports.drained(hop, job)
+      if (job.leasedUntil - MIN_LEASE_MS > this.#ports.clock.now()) return job
+      this.#ports.lapsed(job)
+    }
+    return null
+  }
+
+  /** Whether it may carry another message. */
+  #isGood(hop: Hop, { carrier, sent, openedAt, target }: Connection): boolean {
+    const { messages, ageMs } = this.options.connections
+    if (!carrier.usable || sent >= messages || hop.running > hop.limit) return false
+    if (target !== null && this.#pool.isUnfair(hop)) return false
+    return this.#ports.clock.now() - openedAt < ageMs
+  }
+
+  #letGo(hop: Hop, connection: Connection): void {
+    if (this.#isGood(hop, connection) && hop.open < Math.max(1, hop.limit) && !this.#pool.isClosing) {
+      connection.idleSince = this.#ports.clock.now()
+      hop.idle.push(connection)
+      return
+    }
+    void connection.carrier.quit().catch(() => {})
+    this.#pool.release(hop)
+  }
+
+  async #attempt(hop: Hop, connection: Connection, job: Job): Promise<void> {
+    const startedAt = this.#ports.clock.now()
+    const fresh = connection.sent === 0
+    connection.sent++
+    this.#sending.add(connection)
+    const result = await connection.carrier.send(job.lease)
+    this.#sending.delete(connection)
+    const { failure } = result
+    if (failure !== null && !connection.carrier.usable) {
+      if (this.#brokeOff(hop, connection, job, result, failure, fresh)) return
+    } else {
+      if (this.#isRefusedHere(hop, connection, job, result)) return
+      if (failure === null) this.#heard(hop, job, result)
+    }
+    this.#ports.attempted(hop, connection, job, result, startedAt)
+  }
+
+  /** The connection failed under way. True if the message begins anew at once. */
+  #brokeOff(
+    hop: Hop,
+    { target }: Connection,
+    job: Job,
+    result: SendResult,
+    failure: ClientFailure,
+    fresh: boolean,
+  ): boolean {
+    const silent = result.recipients.every((said) => said.is === 'unknown')
+    // Kept open for long, and gone when it was needed: nobody's fault
+    if (!fresh && silent && failure.phase === 'mail' && failure.reply === null) return this.#again(hop, job)
+    if (target === null || !this.#ports.mayBegin()) return false
+    hop.shrink()
+    hop.avoid(target, this.#ports.clock.now() + this.options.lookup.avoidMs)
+    job.tried.push(`${targetName(target)}: ${failure.text}`)
+    const early = failure.phase === 'mail' || failure.phase === 'rcpt' || failure.phase === 'data'
+    const undecided = result.recipients.every((said) => said.is === 'unknown' || said.is === 'deferred')
+    if (!early || !undecided) return false
+    if (this.#hasAnother(hop)) return this.#again(hop, job)
+    this.#rest(hop, failure, target)
+    return false
+  }
+
+  /** RFC 8689 section 4.2.1: a host without REQUIRETLS is passed over while there is another. */
+  #isRefusedHere(hop: Hop, connection: Connection, job: Job, result: SendResult): boolean {
+    const { target } = connection
+    const lacking = result.recipients.every(
+      (said) => said.is === 'failed' && said.ours === true && isTlsStatus(said.reply.enhanced),
+    )
+    if (!lacking || target === null) return false
+    hop.avoid(target, this.#ports.clock.now() + this.options.lookup.avoidMs)
+    if (!this.#hasAnother(hop) || !this.#again(hop, job)) return false
+    connection.sent = Number.POSITIVE_INFINITY
+    return true
+  }
+
+  /** An answer to the whole message that puts it off means that the host has enough to do. */
+  #heard(hop: Hop, job: Job, { recipients }: SendResult): void {
+    if (recipients.some((said) => said.is !== 'deferred')) this.#ports.reached(hop, job.lease.destination)
+    else if (recipients.some((said) => said.is === 'deferred' && said.phase !== 'rcpt')) hop.shrink()
+  }
+
+  #hasAnother(hop: Hop): boolean {
+    const now = this.#ports.clock.now()
+    return hop.targets.some((target) => !hop.isAvoided(target, now))
+  }
+
+  #again(hop: Hop, job: Job): boolean {
+    if (job.restarts >= MAX_RESTARTS || !this.#ports.mayBegin()) return false
+    job.restarts++
+    hop.putBack(job)
+    return true
+  }
+
+  /** The only host there is breaks off every transaction: as good as not there. */
+  #rest(hop: Hop, failure: ClientFailure, target: NonNullable<Connection['target']>): void {
+    if (hop.running > 1 || hop.idle.length > 0 || hop.opening > 0) return
+    const remote = failure.reply === null ? null : target.host
+    this.#ports.unreachable(hop, { is: 'temporary', reply: replyOf(failure, target), remote, tried: [] })
+  }
+}
+
+const isTlsStatus = (enhanced: string | null): boolean => enhanced === '5.7.10' || enhanced === '5.7.30'

@@ -1,0 +1,105 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import { type Outcome, type Spool, SpoolUnavailable } from '../spool/contract.ts'
+
+// A spool that cannot be written is asked again after this, milliseconds
+const RETRY_MS = 1000
+
+export interface SettlerPorts {
+  /** These are on disk. */
+  readonly settled: (outcomes: readonly Outcome[]) => void
+  /** The spool can be written again. */
+  readonly recovered: () => void
+}
+
+/**
+ * Hands outcomes to the spool, as many in one go as have come while the last ones were written. None is
+ * ever dropped: what became of a message is forgotten only once it is on disk, or else it would be
+ * sent twice.
+ */
+export class Settler {
+  readonly #spool: Pick<Spool, 'settle'>
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #ports: SettlerPorts
+  #waiting: Outcome[] = []
+  #busy = false
+  #scheduled = false
+  /** The last attempt failed: until one succeeds, nothing new should be begun. */
+  isBroken = false
+  #idle: (() => void)[] = []
+
+  constructor({ spool, clock, log }: { spool: Pick<Spool, 'settle'>; clock: Clock; log: Log }, ports: SettlerPorts) {
+    this.#spool = spool
+    this.#clock = clock
+    this.#log = log
+    this.#ports = ports
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  add(outcome: Outcome): void {
+    this.#waiting.push(outcome)
+    if (this.#busy || this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      if (!this.#busy) void this.#flush()
+    })
+  }
+
+  /** Resolves when everything that was added is on disk. */
+  drained(): Promise<void> {
+    if (!this.#busy && this.#waiting.length === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  async #flush(): Promise<void> {
+    this.#busy = true
+    while (this.#waiting.length > 0) {
+      const outcomes = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#spool.settle(outcomes)
+        this.#succeeded(outcomes)
+      } catch (error) {
+        if (await this.#failed(outcomes, error)) return
+      }
+    }
+    this.#busy = false
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** True if the spool is to be left alone for a while. */
+  async #failed(outcomes: Outcome[], error: unknown): Promise<boolean> {
+    if (!(error instanceof SpoolUnavailable)) return this.#oneByOne(outcomes)
+    this.isBroken = true
+    this.#log.error({ outcomes: outcomes.length, error }, 'outcomes cannot be written, trying again')
+    this.#waiting = [...outcomes, ...this.#waiting]
+    this.#clock.after(RETRY_MS, () => void this.#flush())
+    return true
+  }
+
+  /** One outcome that the spool cannot take must not hold up the others; its lease lapses. */
+  async #oneByOne(outcomes: Outcome[]): Promise<boolean> {
+    for (const [i, outcome] of outcomes.entries()) {
+      try {
+        await this.#spool.settle([outcome])
+        this.#succeeded([outcome])
+      } catch (error) {
+        if (error instanceof SpoolUnavailable) return this.#failed(outcomes.slice(i), error)
+        this.#log.error({ queueId: outcome.queueId, error }, 'the spool refuses an outcome')
+      }
+    }
+    return false
+  }
+
+  #succeeded(outcomes: readonly Outcome[]): void {
+    const recovered = this.isBroken
+    this.isBroken = false
+    if (recovered) this.#ports.recovered()
+    this.#ports.settled(outcomes)
+  }
+}

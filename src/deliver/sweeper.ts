@@ -1,0 +1,204 @@
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import { isNotifyWanted, type NotifiedRecipient } from '../mail/notification.ts'
+import type { Reply } from '../mail/reply.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Hold, Lease, Outcome, RecipientResult, Spool } from '../spool/contract.ts'
+import { type Concluder, reasonOf } from './conclude.ts'
+import { EXPIRED, expiredReply, saidBy } from './judge.ts'
+import type { Notices } from './notices.ts'
+import type { DeliverOptions } from './options.ts'
+import { ownReply, statusIn } from './replies.ts'
+
+export interface SweeperPorts {
+  readonly spool: Pick<Spool, 'expired' | 'undelayed' | 'overdueHolds' | 'settle' | 'summary'>
+  readonly concluder: Concluder
+  /** What memory knows of why a destination waits. */
+  readonly troubleOf: (destination: string) => string | null
+  /** A round is over; something may be due. */
+  readonly swept: () => void
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+// Of one kind in one round; what is left over has its turn in the next
+const MAX_BATCHES = 100
+const NEVER_TRIED = 'it was never its turn'
+
+/**
+ * Looks for what has grown too old, on a timer, in bounded batches: messages to be returned, senders
+ * to be told of a delay, holds that nobody decided on.
+ */
+export class Sweeper {
+  options: DeliverOptions
+  readonly #ports: SweeperPorts
+  #cancel: (() => void) | null = null
+  #sweeping: Promise<void> = Promise.resolve()
+  #stopped = false
+
+  constructor(options: DeliverOptions, ports: SweeperPorts) {
+    this.options = options
+    this.#ports = ports
+  }
+
+  start(): void {
+    this.#arm()
+  }
+
+  /** Resolves when nothing is under way. */
+  stop(): Promise<void> {
+    this.#stopped = true
+    this.#cancel?.()
+    return this.#sweeping
+  }
+
+  /** One round, now. Never rejects. */
+  async sweep(): Promise<void> {
+    const { clock } = this.#ports
+    const { lifetimeMs, delayNoticeMs, sweepBatch } = this.options
+    const { spool } = this.#ports
+    const round = new Round(this.#ports, this.options)
+    await this.#all(
+      () => spool.expired(clock.now() - lifetimeMs, sweepBatch),
+      (lease) => round.expired(lease),
+    )
+    if (delayNoticeMs !== null) {
+      await this.#all(
+        () => spool.undelayed(clock.now() - delayNoticeMs, sweepBatch),
+        (lease) => round.delayed(lease),
+      )
+    }
+    await this.#all(
+      () => spool.overdueHolds(sweepBatch),
+      ({ lease, hold }) => round.overdue(lease, hold),
+    )
+    if (!this.#stopped) this.#ports.swept()
+  }
+
+  #arm(): void {
+    if (this.#stopped) return
+    this.#cancel = this.#ports.clock.after(this.options.sweepMs, () => {
+      this.#sweeping = this.sweep().finally(() => this.#arm())
+    })
+  }
+
+  /** Everything that `find` finds, batch by batch. A batch that cannot be settled lapses and is found again. */
+  async #all<T>(find: () => Promise<T[]>, outcomeOf: (found: T) => Promise<Outcome>): Promise<void> {
+    try {
+      for (let batch = 0; batch < MAX_BATCHES && !this.#stopped; batch++) {
+        const found = await find()
+        if (found.length === 0) return
+        await this.#ports.spool.settle(await Promise.all(found.map(outcomeOf)))
+      }
+    } catch (error) {
+      this.#ports.log.error({ error }, 'the spool could not be swept, trying again')
+    }
+  }
+}
+
+/** One round of sweeping: turns what was found into outcomes. */
+class Round {
+  readonly #ports: SweeperPorts
+  readonly #options: DeliverOptions
+  readonly #notices: Notices
+  readonly #now: number
+  #reasons: Promise<ReadonlyMap<string, string | null>> | null = null
+
+  constructor(ports: SweeperPorts, options: DeliverOptions) {
+    this.#ports = ports
+    this.#options = options
+    this.#notices = ports.concluder.notices
+    this.#now = ports.clock.now()
+  }
+
+  async expired(lease: Lease): Promise<Outcome> {
+    const last = await this.#lastWords(lease)
+    const replies = last.map((words) => expiredReply(words))
+    const failures = this.#notified(lease, 'failure', last, () => EXPIRED)
+    return this.#failed(lease, replies, failures, { expired: true })
+  }
+
+  async delayed(lease: Lease): Promise<Outcome> {
+    const { queueId, indexes } = lease
+    const last = await this.#lastWords(lease)
+    const recipients = this.#notified(lease, 'delay', last, (words) => statusIn(words, 4))
+    const results = indexes.map((index): RecipientResult => ({ index, state: { is: 'noticed' } }))
+    const notifications = await this.#notices.about({ lease, action: 'delayed', recipients }, this.#now)
+    if (notifications.length > 0)
+      this.#ports.log.info({ queueId, recipients: recipients.length }, 'sender told of the delay')
+    return { queueId, results, facts: { told: notifications.length > 0 }, notifications }
+  }
+
+  async overdue(lease: Lease, hold: Hold): Promise<Outcome> {
+    const facts = { hold: hold.reason, owner: hold.owner, deadline: hold.then }
+    this.#ports.log.info({ queueId: lease.queueId, ...facts }, 'a hold is over')
+    if (hold.then === 'reject') return this.#refused(lease, hold, facts)
+    const state: RecipientResult['state'] =
+      hold.then === 'discard'
+        ? { is: 'discarded', reply: null }
+        : { is: 'pending', dueAt: this.#now, reply: null, attempted: false }
+    const results = lease.indexes.map((index) => ({ index, state }))
+    return { queueId: lease.queueId, results, facts, notifications: [] }
+  }
+
+  /** The reason is for the operator: the sender learns only that nobody released it. */
+  #refused(lease: Lease, hold: Hold, facts: Readonly<Record<string, unknown>>): Promise<Outcome> {
+    const told = 'held for a decision and not released'
+    const reply = ownReply(550, '5.7.1', `${told}: ${hold.reason}`)
+    const words = lease.indexes.map(() => ownReply(550, '5.7.1', told).lines.join(' '))
+    const failures = this.#notified(lease, 'failure', words, () => '5.7.1')
+    return this.#failed(
+      lease,
+      lease.indexes.map(() => reply),
+      failures,
+      facts,
+    )
+  }
+
+  async #failed(
+    lease: Lease,
+    replies: readonly Reply[],
+    failures: readonly NotifiedRecipient[],
+    facts: Readonly<Record<string, unknown>>,
+  ): Promise<Outcome> {
+    const { queueId, destination } = lease
+    for (const reply of replies) this.#ports.metrics.count('postern_failed_total', { reason: reasonOf(reply) })
+    this.#ports.log.warn({ queueId, destination, failed: replies.length, ...facts }, 'given up')
+    const results = lease.indexes.map(
+      (index, i): RecipientResult => ({ index, state: { is: 'failed', reply: replies[i] ?? null } }),
+    )
+    const notifications = await this.#notices.ofFailures(lease, failures, this.#now)
+    return { queueId, results, facts, notifications }
+  }
+
+  #notified(
+    lease: Lease,
+    event: 'failure' | 'delay',
+    last: readonly string[],
+    status: (words: string) => string,
+  ): NotifiedRecipient[] {
+    const { rcptTo, mailFrom } = lease.envelope
+    return rcptTo.flatMap((recipient, i) => {
+      const words = last[i] ?? NEVER_TRIED
+      if (mailFrom !== null && !isNotifyWanted(recipient, event)) return []
+      const { address, orcpt } = recipient
+      const willRetryUntil = event === 'delay' ? lease.receivedAt + this.#options.lifetimeMs : null
+      return [{ address, orcpt, status: status(words), ...saidBy(words, null), lastAttemptAt: null, willRetryUntil }]
+    })
+  }
+
+  /** The last thing that was said about each recipient, or else what is wrong with its destination. */
+  async #lastWords({ lastReplies, destination }: Lease): Promise<string[]> {
+    if (lastReplies.every((reply) => reply !== null)) return [...lastReplies] as string[]
+    const trouble = this.#ports.troubleOf(destination) ?? (await this.#reasonOf(destination))
+    return lastReplies.map((reply) => reply ?? trouble ?? ownReply(451, '4.4.1', NEVER_TRIED).lines.join(' '))
+  }
+
+  async #reasonOf(destination: string): Promise<string | null> {
+    this.#reasons ??= this.#ports.spool
+      .summary()
+      .then(({ destinations }) => new Map(destinations.map((each) => [each.destination, each.reason])))
+    return (await this.#reasons).get(destination) ?? null
+  }
+}

@@ -1,0 +1,205 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clock, systemClock } from '../../../src/clock.ts'
+import { createDeliver, type Deliver } from '../../../src/deliver/deliver.ts'
+import { DELIVER_DEFAULTS, type DeliverOptions } from '../../../src/deliver/options.ts'
+import { type HostsRoute, MX_ROUTE, OPPORTUNISTIC, type Route } from '../../../src/deliver/route.ts'
+import type { MessageStore } from '../../../src/deliver/store.ts'
+import type { Log } from '../../../src/log.ts'
+import { parseAddress } from '../../../src/mail/address.ts'
+import { memoryContent } from '../../../src/mail/content.ts'
+import type { Envelope, Recipient, ReversePath } from '../../../src/mail/envelope.ts'
+import type { QueueId } from '../../../src/mail/queue-id.ts'
+import type { Metrics } from '../../../src/metrics.ts'
+import type { DeliveryPlan, NewMessage } from '../../../src/spool/contract.ts'
+import { type OpenSpool, openSpool } from '../../../src/spool/open.ts'
+import { type ManualClock, manualClock } from '../../support/clock.ts'
+import { type Scope, temporaryFolder } from '../../support/folder.ts'
+import { type Zone, type ZoneResolver, zoneResolver } from '../../support/zone.ts'
+
+export const HOSTNAME = 'relay.example.test'
+
+export interface RelaySetting {
+  readonly zone?: Zone
+  readonly failing?: readonly string[]
+  readonly options?: Partial<DeliverOptions>
+  readonly store?: MessageStore
+  /** Real time instead of a clock that the test moves. */
+  readonly realTime?: true
+  /** Nothing is sent before `deliver.poke()`. */
+  readonly asleep?: true
+}
+
+/** A spool and a delivery of its own, on a clock that the test moves. */
+export interface TestRelay {
+  readonly clock: ManualClock
+  readonly spool: OpenSpool
+  readonly deliver: Deliver
+  readonly resolver: ZoneResolver
+  readonly log: LogLine[]
+  readonly counted: Map<string, number>
+  /** Puts a message as accept does: with what delivery plans, and hands over its leases. */
+  submit(message: TestMessage): Promise<QueueId>
+  /** Puts a message that waits in the spool. */
+  enqueue(message: TestMessage): Promise<QueueId>
+  /** Waits in real time until nothing is in memory and nothing is being written. */
+  quiet(): Promise<void>
+}
+
+export interface LogLine {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly fields: Record<string, unknown>
+  readonly message: string
+}
+
+export interface TestMessage {
+  readonly from?: string | null
+  readonly to: string | readonly (string | (Partial<Recipient> & { readonly to: string }))[]
+  readonly content?: string | Buffer
+  readonly envelope?: Partial<Envelope>
+}
+
+export const DEFAULT_CONTENT =
+  'From: a@royal.example.test\r\nMessage-ID: <one@royal.example.test>\r\nSubject: test\r\n\r\nHello\r\n'
+
+export async function startRelay(scope: Scope, setting: RelaySetting = {}): Promise<TestRelay> {
+  const clock = manualClock()
+  const time: Clock = setting.realTime ? systemClock : clock
+  const log: LogLine[] = []
+  const counted = new Map<string, number>()
+  const seams = { log: logOf(log), metrics: metricsOf(counted) }
+  // The spool asks for the time, and looks after itself in real time
+  const spool = await openSpool(
+    { path: temporaryFolder(scope, 'deliver'), ballastBytes: 0, reserveBytes: 0 },
+    { ...seams, clock: { now: () => time.now(), after: systemClock.after } },
+  )
+  const resolver = zoneResolver(setting.zone ?? {}, setting.failing ?? [])
+  const options = { ...DELIVER_DEFAULTS, hostname: HOSTNAME, helo: HOSTNAME, ...setting.options }
+  const deps = { ...seams, spool, resolver, clock: time, store: setting.store ?? null, random: () => 0.5 }
+  const deliver = createDeliver(options, deps)
+  scope.after(async () => {
+    await deliver.close(0)
+    await spool.close()
+  })
+  if (!setting.asleep) deliver.poke()
+  const put = async (message: TestMessage, plan: (recipient: Recipient, envelope: Envelope) => DeliveryPlan) => {
+    const made = newMessage(message, time.now())
+    const stored = await spool.put(
+      made,
+      made.envelope.rcptTo.map((recipient) => plan(recipient, made.envelope)),
+    )
+    deliver.take(stored.leases)
+    return stored.queueId
+  }
+  return {
+    clock,
+    spool,
+    deliver,
+    resolver,
+    log,
+    counted,
+    submit: (message) => put(message, (recipient, envelope) => deliver.plan(recipient, envelope)),
+    enqueue: (message) =>
+      put(message, ({ address }) => ({
+        do: 'deliver',
+        destination: address.domain,
+        dueAt: time.now(),
+        leaseUntil: null,
+      })),
+    quiet: () => quiet(deliver, spool),
+  }
+}
+
+/** Several looks in a row, because one thing leads to another through the spool's thread. */
+async function quiet(deliver: Deliver, spool: OpenSpool): Promise<void> {
+  const end = performance.now() + 20_000
+  for (let still = 0; still < 3; ) {
+    await spool.nextDue()
+    await sleep(2)
+    const { states } = await spool.summary()
+    const busy =
+      deliver.status().messages > 0 || states.leased > 0 || deliver.status().nextHops.some((hop) => hop.opening > 0)
+    still = busy ? 0 : still + 1
+    if (performance.now() > end) throw new Error(`never quiet: ${JSON.stringify(deliver.status())}`)
+  }
+}
+
+export function address(text: string) {
+  const parsed = parseAddress(text, { utf8: true })
+  if (parsed === null) throw new Error(`no address: ${text}`)
+  return parsed
+}
+
+export function newMessage(
+  { from = 'nurse@royal.example.test', to, content, envelope }: TestMessage,
+  now: number,
+): NewMessage {
+  const mailFrom: ReversePath = from === null ? null : address(from)
+  const recipients = typeof to === 'string' ? [to] : to
+  const rcptTo = recipients.map((each): Recipient => {
+    if (typeof each === 'string') return { address: address(each), notify: null, orcpt: null }
+    const { to: text, ...rest } = each
+    return { address: address(text), notify: null, orcpt: null, ...rest }
+  })
+  return {
+    envelope: {
+      mailFrom,
+      rcptTo,
+      envid: null,
+      ret: null,
+      smtputf8: false,
+      body: '7bit',
+      requireTls: false,
+      ...envelope,
+    },
+    prefix: Buffer.from('Received: from test\r\n'),
+    content: memoryContent(Buffer.from(content ?? DEFAULT_CONTENT)),
+    receivedAt: now,
+    client: 'royal-infirmary',
+    messageId: null,
+    facts: {},
+  }
+}
+
+/** A route to hosts on 127.0.0.1, or elsewhere if a host is given. */
+export function hosts(...ports: readonly (number | readonly [host: string, port: number])[]): HostsRoute {
+  return {
+    via: 'hosts',
+    protocol: 'smtp',
+    hosts: ports.map((port) =>
+      typeof port === 'number' ? { host: '127.0.0.1', port } : { host: port[0], port: port[1] },
+    ),
+    order: 'listed',
+    tls: OPPORTUNISTIC,
+    login: null,
+  }
+}
+
+/** Domains with routes of their own; everything else by MX. */
+export const routes = (domains: Readonly<Record<string, Route>>, otherwise: Route = MX_ROUTE) => ({
+  default: otherwise,
+  domains: new Map(Object.entries(domains)),
+})
+
+/** MX on a port of the test's, with loopback allowed. */
+export const mxAt = (port: number): Pick<DeliverOptions, 'routes' | 'lookup'> => ({
+  routes: { default: { ...MX_ROUTE, port }, domains: new Map() },
+  lookup: { ...DELIVER_DEFAULTS.lookup, allowLocal: true },
+})
+
+function logOf(lines: LogLine[]): Log {
+  const add = (level: LogLine['level']) => (fields: object, message: string) => {
+    lines.push({ level, fields: fields as Record<string, unknown>, message })
+  }
+  return { debug() {}, info: add('info'), warn: add('warn'), error: add('error') }
+}
+
+function metricsOf(counted: Map<string, number>): Metrics {
+  return {
+    count(name, labels = {}, by = 1) {
+      const key = `${name}{${Object.values(labels).join(',')}}`
+      counted.set(key, (counted.get(key) ?? 0) + by)
+    },
+    observe() {},
+    gauge() {},
+  }
+}
