@@ -1,5 +1,6 @@
+import type { Address } from '../../mail/address.ts'
 import type { Content } from '../../mail/content.ts'
-import type { Envelope } from '../../mail/envelope.ts'
+import type { Envelope, ReversePath } from '../../mail/envelope.ts'
 import { Stuffer } from './content.ts'
 import type {
   ClientFailure,
@@ -15,6 +16,7 @@ import { type Facts, factsOf } from './facts.ts'
 import { failureOf, socketErrorText } from './failure.ts'
 import type { Extensions } from './hello.ts'
 import { type Peer, planFor } from './plan.ts'
+import { type Probed, probeRecipient } from './probe.ts'
 import { BARE_LINE_ENDS, type Prepared, type Setting, Transaction } from './transaction.ts'
 import type { Wire } from './wire.ts'
 
@@ -80,6 +82,19 @@ export class Session implements ClientSession {
       return facts.then((found) => this.#start(envelope, content, found)).catch((e) => this.#unreadable(envelope, e))
     } catch (error) {
       return Promise.resolve(this.#unreadable(envelope, error))
+    }
+  }
+
+  async probe(mailFrom: ReversePath, to: Address): Promise<Probed> {
+    if (this.#busy || !this.usable) return { phase: 'mail', reply: null }
+    this.#busy = true
+    try {
+      return await probeRecipient(this.#wire, this.#setting.timeouts, this.#peer, mailFrom, to)
+    } catch {
+      return { phase: 'mail', reply: null }
+    } finally {
+      this.#busy = false
+      this.#wire.phase = 'mail'
     }
   }
 
