@@ -20,7 +20,8 @@ export function parseSenderPattern(input: unknown): SenderPattern | undefined {
   if (text === '<>') return { is: 'null' }
   const [, star, name] = DOMAIN.exec(text) ?? []
   if (name !== undefined) return domainPattern(name, star !== undefined)
-  const address = text.startsWith('*') ? null : parseAddress(text, { utf8: true })
+  // a star is a legal letter of an address, but whoever writes one means a pattern
+  const address = text.includes('*') ? null : parseAddress(text, { utf8: true })
   return address === null ? undefined : { is: 'address', key: addressKey(address) }
 }
 

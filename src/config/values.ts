@@ -76,7 +76,8 @@ export function readPercent(input: unknown): Share | undefined {
   if (typeof input !== 'string') return undefined
   const digits = PERCENT.exec(input.trim())?.[1]
   if (digits === undefined || Number(digits) > 100) return undefined
-  return Number(digits) / 100
+  // by whole thousandths, so that 98.4% is 0.984 and not a little more
+  return Math.round(Number(digits) * 1000) / 100_000
 }
 
 export const formatDuration = (value: Duration): string => (value === 0 ? '0' : inUnits(value, DURATIONS))
