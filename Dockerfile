@@ -35,4 +35,4 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
   CMD ["node", "/opt/postern/dist/cli/main.js", "status", "--health"]
 # The same flags as in scripts/postern and systemd/postern.service
 ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "/opt/postern/dist/cli/main.js"]
-CMD ["serve", "--config", "/etc/postern/postern.yaml"]
+CMD ["serve"]
