@@ -1,8 +1,9 @@
 import type { ConnectionOptions, PeerCertificate } from 'node:tls'
 import type { Clock } from '../../clock.ts'
 import type { Log } from '../../log.ts'
+import type { Address } from '../../mail/address.ts'
 import type { Content } from '../../mail/content.ts'
-import type { Envelope } from '../../mail/envelope.ts'
+import type { Envelope, ReversePath } from '../../mail/envelope.ts'
 import type { Reply } from '../../mail/reply.ts'
 
 /** Where and how to connect: one address of one host. */
@@ -24,10 +25,10 @@ export interface ClientTarget {
 }
 
 /**
- * `none`: never STARTTLS. `opportunistic`: use it where offered, do not verify, fall back to clear
- * in a new connection when the handshake fails. `required`: no mail without TLS; `verify` says what
- * the certificate must prove, called after the handshake and before any further byte is sent.
- * `implicit`: TLS from the first byte, otherwise as required.
+ * `none`: never STARTTLS. `opportunistic`: use it where offered, do not verify; when the handshake
+ * fails, `openOpportunistic` falls back to clear in a new connection. `required`: no mail without TLS;
+ * `verify` says what the certificate must prove, called after the handshake and before any further
+ * byte is sent. `implicit`: TLS from the first byte, otherwise as required.
  */
 export type ClientTls =
   | { readonly mode: 'none' }
@@ -35,8 +36,11 @@ export type ClientTls =
   | {
       readonly mode: 'required' | 'implicit'
       readonly options: ConnectionOptions
-      /** Null if it holds, otherwise what does not. A throw is a no. The certificate's issuers are in `issuerCertificate`. */
-      readonly verify: (peer: PeerCertificate, authorizationError: string | null) => string | null
+      /**
+       * Null if it holds, otherwise what does not. A throw is a no. The certificate's issuers are in
+       * `issuerCertificate`. With null in place of a function any certificate does, as long as it is TLS.
+       */
+      readonly verify: ((peer: PeerCertificate, authorizationError: string | null) => string | null) | null
     }
 
 /** Milliseconds for each phase, RFC 5321 section 4.5.3.2. */
@@ -75,7 +79,7 @@ export interface ClientTlsFacts {
   readonly cipher: string
   /** Lower-case hex SHA-256 of the peer's certificate (DER); empty if it showed none. */
   readonly fingerprint: string
-  /** `required` and `implicit`: `verify` was content. `opportunistic`: the chain and the name hold, though nobody asked. */
+  /** Whether the certificate was proven: `verify` was content, or, where nothing had to be proven, chain and name hold all the same. */
   readonly verified: boolean
 }
 
@@ -96,6 +100,11 @@ export interface ClientSession {
    * and no reply, on a session that was kept open, mostly means that the peer had hung up meanwhile.
    */
   send(envelope: Envelope, content: Content): Promise<SendResult>
+  /**
+   * Asks about one recipient with MAIL, RCPT and RSET, without a message. Never rejects. `phase` tells
+   * which command the reply answers; the reply is null if the session failed, or was busy.
+   */
+  probe(mailFrom: ReversePath, to: Address): Promise<{ readonly phase: 'mail' | 'rcpt'; readonly reply: Reply | null }>
   /** QUIT, then close; waits for neither for long. */
   quit(): Promise<void>
   /** Closes at once. */

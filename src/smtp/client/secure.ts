@@ -8,6 +8,8 @@ import { failureOf, inWords, PhaseError, socketErrorText } from './failure.ts'
 /** The modes that may use TLS. */
 export type SecureTls = Exclude<ClientTls, { mode: 'none' }>
 
+type Verify = NonNullable<Exclude<SecureTls, { mode: 'opportunistic' }>['verify']>
+
 export interface Secured {
   readonly socket: TLSSocket
   readonly facts: ClientTlsFacts
@@ -20,8 +22,9 @@ export interface Secured {
 export async function secure(plain: Socket, target: ClientTarget, tls: SecureTls, clock: Clock): Promise<Secured> {
   const socket = await handshake(plain, target, tls.options, clock)
   const facts = factsOf(socket)
-  if (tls.mode === 'opportunistic') return { socket, facts: { ...facts, verified: socket.authorized } }
-  const problem = problemOf(socket, tls)
+  const verify = tls.mode === 'opportunistic' ? null : tls.verify
+  if (verify === null) return { socket, facts: { ...facts, verified: socket.authorized } }
+  const problem = problemOf(socket, verify)
   if (problem !== null) {
     socket.destroy()
     throw new PhaseError(failureOf('tls', `the certificate does not hold: ${problem}`))
@@ -66,12 +69,12 @@ function factsOf(socket: TLSSocket): Omit<ClientTlsFacts, 'verified'> {
   }
 }
 
-function problemOf(socket: TLSSocket, tls: Exclude<SecureTls, { mode: 'opportunistic' }>): string | null {
+function problemOf(socket: TLSSocket, verify: Verify): string | null {
   const peer = socket.getPeerCertificate(true)
   if (peer.raw === undefined) return 'there is none'
   const error = socket.authorizationError as Error | string | null | undefined
   try {
-    return tls.verify(peer, error ? String(error) : null)
+    return verify(peer, error ? String(error) : null)
   } catch (thrown) {
     return `the check itself failed (${socketErrorText(thrown)})`
   }

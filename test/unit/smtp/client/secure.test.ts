@@ -101,6 +101,12 @@ test('Opportunistic TLS takes any certificate, and says that it was not proven.'
   assert.equal(proven.tls?.verified, true)
 })
 
+test('Required TLS that asks for no proof takes any certificate, and says that it was not proven.', async (t) => {
+  const peer = await startPeer(t, { tls: certificate, extensions: STARTTLS })
+  const session = await openTo(t, peer, { tls: { mode: 'required', options: {}, verify: null } })
+  assert.equal(session.tls?.verified, false)
+})
+
 test('Opportunistic TLS goes on in clear where STARTTLS is not offered; required TLS does not.', async (t) => {
   const peer = await startPeer(t)
   const session = await openTo(t, peer, { tls: { mode: 'opportunistic', options: {} } })
