@@ -37,6 +37,8 @@ const NO_BLOBS: readonly Uint8Array[] = []
 
 export interface ClientOptions {
   readonly now: () => number
+  /** Under load, the time between two messages to the thread, milliseconds: fewer and larger commits. Default 0. */
+  readonly gatherMs?: number
   /** After each batch of replies. */
   readonly onBatch?: (stats: BatchStats) => void
   /** Once, when the thread ends without having been asked to. */
@@ -53,6 +55,7 @@ export class ThreadClient<Ops extends Operations> {
   readonly #options: ClientOptions
   readonly #waiting: Waiting[] = []
   #answered = 0
+  #flushedAt = 0
   #queue: Call[] = []
   #ended: StoreError | null = null
   #closing = false
@@ -111,13 +114,22 @@ export class ThreadClient<Ops extends Operations> {
       waiting.reject(refusal)
       return
     }
-    if (this.#queue.length === 0) setImmediate(() => this.#flush())
+    if (this.#queue.length === 0) this.#schedule()
     this.#queue.push(call)
     this.#waiting.push(waiting)
   }
 
+  /** At once when it is quiet; under load not before `gatherMs` have passed since the last message. */
+  #schedule(): void {
+    const wait = (this.#options.gatherMs ?? 0) - (performance.now() - this.#flushedAt)
+    // Not the clock of the seam: a machine's pace, not the time of day
+    if (wait > 0) setTimeout(() => this.#flush(), wait)
+    else setImmediate(() => this.#flush())
+  }
+
   #flush(): void {
     if (this.#queue.length === 0) return
+    this.#flushedAt = performance.now()
     const arena = new Arena()
     const calls: unknown[] = []
     for (const { op, args, blobs } of this.#queue) calls.push(op, args, arena.add(blobs))

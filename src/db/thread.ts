@@ -29,8 +29,8 @@ export interface Store<Ops extends Operations> {
   readonly handlers: Handlers<Ops>
   /** Sent to the main side once. */
   readonly ready: unknown
-  /** Before the transaction of a batch begins. */
-  beforeBegin?(): void
+  /** Before the transaction of a batch begins; must not throw. */
+  beforeBegin?(now: number): void
   /** The last thing inside the transaction, after all calls. */
   beforeCommit?(now: number): void
   /** What the calls changed in memory becomes true, or is forgotten. */
@@ -130,7 +130,7 @@ class Server<Ops extends Operations> {
 
   #run(batches: readonly CallBatch[]): void {
     const calls = batches.flatMap(unpack)
-    this.#store.beforeBegin?.()
+    this.#store.beforeBegin?.(calls.at(-1)?.now ?? 0)
     const started = performance.now()
     const { outcomes, commitMs } = this.#together(calls) ?? this.#oneByOne(calls)
     const runMs = performance.now() - started - commitMs

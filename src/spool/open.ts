@@ -56,6 +56,7 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
     { base: import.meta.url, name: './thread/writer', data: writerData(all, now()) },
     {
       now,
+      gatherMs: all.gatherMs,
       onBatch: (stats) => observe(seams.metrics, stats),
       onDeath(error) {
         room.failed(error)

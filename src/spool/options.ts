@@ -14,6 +14,8 @@ export interface SpoolOptions {
   readonly housekeepingLeaseMs?: number
   /** Memory for all content that is on its way to files. Default 64 MiB. */
   readonly writeBufferBytes?: number
+  /** Under load, the least time between two commits, milliseconds: a little more makes them fewer and larger. Default 0. */
+  readonly gatherMs?: number
   /** Page cache of the writer. Default 32 MiB. */
   readonly cacheBytes?: number
   /** Size of the log at which it is copied into the database. Default 16 MiB. */
@@ -33,6 +35,7 @@ export const SPOOL_DEFAULTS = {
   checkSpaceMs: 1000,
   housekeepingLeaseMs: 600_000,
   writeBufferBytes: 64 * MIB,
+  gatherMs: 0,
   cacheBytes: 32 * MIB,
   walBytes: 16 * MIB,
 } as const satisfies Omit<Required<SpoolOptions>, 'path' | 'crash'>

@@ -1,17 +1,23 @@
 import type { Connection } from '../../db/database.ts'
 import { idAt } from '../../mail/queue-id.ts'
-import { LEASED, PENDING } from '../wire.ts'
 import type { Damage } from './damage.ts'
 import { type Granted, type Granter, RECIPIENT_COLUMNS, type RecipientRow } from './granter.ts'
 import type { SpoolState } from './state.ts'
 
 type AgedRow = readonly [...RecipientRow, id: number, destination: number, receivedAt: number]
-type NoticeRow = readonly [...AgedRow, noticed: number]
+
+type HeldRow = readonly [...RecipientRow, id: number, destination: number, hold: string, holdUntil: number]
+
+export interface OverdueHold {
+  readonly granted: Granted
+  readonly hold: string
+  readonly holdUntil: number
+}
 
 // Ids are given when a message is stored and may run ahead of the clock after a restart
 // (thread/ids.ts); the received_at of the row decides
 const SLACK_MS = 60_000
-// Rows looked at in one go; the rest waits for the next call
+// Holds that somebody is dealing with come up again and are passed over
 const SCAN = 20_000
 
 const COLUMNS = RECIPIENT_COLUMNS.split(', ')
@@ -27,6 +33,7 @@ export class Housekeeping {
   readonly #granter: Granter
   readonly #damage: Damage
   readonly #expired
+  readonly #open
   readonly #unnoticed
   readonly #overdue
   readonly #watermark
@@ -41,13 +48,21 @@ export class Housekeeping {
         `${AGED} ${FROM} WHERE r.message_id < ? AND r.state = 0 AND m.received_at < ? ORDER BY r.message_id LIMIT ?`,
       )
       .raw()
+    // A held one gets no notice: somebody knows of it
+    this.#open = db
+      .prepare<[number, number], number>(
+        `SELECT message_id FROM recipient WHERE message_id >= ? AND message_id < ? AND noticed = 0 AND state IN (0, 1)
+         ORDER BY message_id LIMIT 1`,
+      )
+      .pluck()
     this.#unnoticed = db
-      .prepare<[number, number, number], NoticeRow>(
-        `${AGED}, r.noticed ${FROM} WHERE r.message_id >= ? AND r.message_id < ? ORDER BY r.message_id LIMIT ?`,
+      .prepare<[number, number, number, number], AgedRow>(
+        `${AGED} ${FROM} WHERE r.message_id >= ? AND r.message_id < ? AND r.noticed = 0 AND r.state = 0
+         AND m.received_at < ? ORDER BY r.message_id LIMIT ?`,
       )
       .raw()
     this.#overdue = db
-      .prepare<[number, number], readonly [...RecipientRow, number, number, string, number]>(
+      .prepare<[number, number], HeldRow>(
         `SELECT ${RECIPIENT_COLUMNS}, message_id, destination, hold, hold_until FROM recipient
          WHERE state = 2 AND hold_until <= ? ORDER BY hold_until LIMIT ?`,
       )
@@ -61,50 +76,40 @@ export class Housekeeping {
   }
 
   /**
-   * Walks on from the watermark: below it, everybody's notice was sent or waived. It stops at the
-   * first message with a recipient whose notice is still open.
+   * Walks on from a watermark below which every notice was sent or waived. It stops at the first
+   * message with a recipient whose notice is still open, be it that somebody is sending it.
    */
   undelayed({ before, limit, until }: { before: number; limit: number; until: number }, now: number): Granted[] {
     const from = this.#watermark.get() ?? 0
     const end = idAt(before + SLACK_MS)
-    const rows = this.#unnoticed.all(from, end, SCAN)
-    const open = rows.filter(isOpen)
-    const due = open.filter((row) => row[6] === PENDING && row[9] < before).slice(0, limit)
-    const mark =
-      open[0]?.[7] ?? (rows.length === SCAN ? rows.at(-1)?.[7] : rows.length > 0 ? idAt(before - SLACK_MS) : from)
-    if (mark !== undefined && mark > from) this.#setWatermark.run(mark)
-    return this.#grant(due as unknown as AgedRow[], until, now)
+    const first = this.#open.get(from, end)
+    // Messages to come have higher ids than this
+    const mark = first ?? idAt(Math.min(before, now) - SLACK_MS)
+    if (mark > from) this.#setWatermark.run(mark)
+    return first === undefined ? [] : this.#grant(this.#unnoticed.all(first, end, before, limit), until, now)
   }
 
-  overdueHolds(
-    { limit, until }: { limit: number; until: number },
-    now: number,
-  ): { granted: Granted; hold: string; holdUntil: number }[] {
-    const found: { granted: Granted; hold: string; holdUntil: number }[] = []
+  overdueHolds({ limit, until }: { limit: number; until: number }, now: number): OverdueHold[] {
+    const found: OverdueHold[] = []
     for (const row of this.#overdue.all(now, SCAN)) {
       if (found.length >= limit) break
-      const [n, , , , , , , id, destination, hold, holdUntil] = row
-      const to = this.#state.destinations.get(destination)
+      const [n, , , , , , , id] = row
       if (this.#state.holdLeases.until(id, n) > 0 || this.#damage.has(id)) continue
-      if (to === undefined || !isHold(hold)) this.#damage.setAside(id, 'a hold that cannot be read', now)
-      else
-        this.#pushHeld(
-          found,
-          this.#granter.held(id, to, row.slice(0, 7) as unknown as RecipientRow, until, now),
-          hold,
-          holdUntil,
-        )
+      const overdue = this.#grantHeld(row, until, now)
+      if (overdue !== null) found.push(overdue)
     }
     return found
   }
 
-  #pushHeld(
-    found: { granted: Granted; hold: string; holdUntil: number }[],
-    granted: Granted | null,
-    hold: string,
-    holdUntil: number,
-  ): void {
-    if (granted !== null) found.push({ granted, hold, holdUntil })
+  #grantHeld(row: HeldRow, until: number, now: number): OverdueHold | null {
+    const [, , , , , , , id, destination, hold, holdUntil] = row
+    const to = this.#state.destinations.get(destination)
+    if (to === undefined || !isHold(hold)) {
+      this.#damage.setAside(id, 'a hold that cannot be read', now)
+      return null
+    }
+    const granted = this.#granter.held(id, to, row.slice(0, 7) as unknown as RecipientRow, until, now)
+    return granted === null ? null : { granted, hold, holdUntil }
   }
 
   /** One lease for each message and destination. */
@@ -133,9 +138,6 @@ export class Housekeeping {
     return granted === null ? [] : [granted]
   }
 }
-
-/** Waits, or is being tried right now, and has had no notice yet. A held one gets none: somebody knows of it. */
-const isOpen = (row: NoticeRow): boolean => row[10] === 0 && (row[6] === PENDING || row[6] === LEASED)
 
 function isHold(text: string): boolean {
   try {

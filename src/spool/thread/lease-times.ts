@@ -29,9 +29,13 @@ export class LeaseTimes {
     this.#remove(id, n)
   }
 
+  /** Whether it is worth asking `lapsed`. */
+  isDue(now: number): boolean {
+    return now >= this.#earliest
+  }
+
   /** Leases whose deadline has passed, as [message, recipient]. */
   lapsed(now: number): [number, number][] {
-    if (now < this.#earliest) return []
     const found: [number, number][] = []
     let earliest = Number.POSITIVE_INFINITY
     for (const [id, list] of this.#leases) {
@@ -41,8 +45,7 @@ export class LeaseTimes {
         else if (until < earliest) earliest = until
       }
     }
-    // What is found stays listed until the caller deletes it
-    this.#earliest = found.length > 0 ? now : earliest
+    this.#earliest = earliest
     return found
   }
 
@@ -51,6 +54,8 @@ export class LeaseTimes {
   }
 
   rolledBack(): void {
+    if (this.#undo.length === 0) return
+    this.#earliest = 0
     for (let i = this.#undo.length - 3; i >= 0; i -= 3) {
       const [id = 0, n = 0, until = 0] = this.#undo.slice(i, i + 3)
       if (until === 0) this.#remove(id, n)

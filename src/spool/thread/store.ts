@@ -49,6 +49,7 @@ export function openWriter(db: Connection, data: WriterData): Store<WriterOps> {
     db,
     ready,
     handlers: handlers(parts),
+    beforeBegin: (now) => lapse(parts, now),
     beforeCommit: () => void state.journal.sweep(),
     committed: (now) => committed(state, now),
     rolledBack: () => rolledBack(state),
@@ -84,17 +85,13 @@ function makeParts(db: Connection, data: WriterData): Parts {
 }
 
 function handlers({ db, state, putter, settler, lessor, housekeeping, actor, damage }: Parts): Handlers<WriterOps> {
-  const lapse = (now: number) => lessor.lapse(now)
   return {
     put(row, now, blobs) {
       putter.put(row, now, blobs)
       return null
     },
     settle: (outcomes, now, blobs) => settler.settle(outcomes, now, blobs),
-    lease(want, now) {
-      lapse(now)
-      return leases(lessor.lease(want, now))
-    },
+    lease: (want, now) => leases(lessor.lease(want, now)),
     renew(args) {
       renew(state, args)
       return null
@@ -111,7 +108,6 @@ function handlers({ db, state, putter, settler, lessor, housekeeping, actor, dam
     expired: (args, now) => leases(housekeeping.expired(args, now)),
     undelayed: (args, now) => leases(housekeeping.undelayed(args, now)),
     overdue(args, now) {
-      lapse(now)
       const found = housekeeping.overdueHolds(args, now)
       const rows = found.map(({ granted, hold, holdUntil }) => [granted.row, hold, holdUntil] as const)
       const blobs = found.map(({ granted }) => granted.blob)
@@ -122,7 +118,6 @@ function handlers({ db, state, putter, settler, lessor, housekeeping, actor, dam
     summary: () => summary(db, state, damage),
     damaged: () => damage.list(),
     tick(_, now) {
-      lapse(now)
       state.destinations.forget(now)
       return null
     },
@@ -162,6 +157,19 @@ function summary(db: Connection, state: SpoolState, damage: Damage): SummaryRow 
     unacknowledged: state.journal.backlog,
     destinations,
   }
+}
+
+/** In a commit of its own, so that the batch that follows finds what has lapsed. */
+function lapse({ db, state, lessor }: Parts, now: number): void {
+  if (!state.leases.isDue(now) && !state.holdLeases.isDue(now)) return
+  try {
+    db.transaction(() => lessor.lapse(now))()
+  } catch {
+    // A full disk, say: they lapse with a later batch
+    rolledBack(state)
+    return
+  }
+  committed(state, now)
 }
 
 function idle({ db, state }: Parts, ballast: Ballast): void {
