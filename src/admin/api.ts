@@ -174,6 +174,7 @@ export interface ApiTraceEvent {
     readonly state: string
     readonly reply?: string
   }[]
+  /** As recorded; moments in them are milliseconds since 1970. */
   readonly facts: Readonly<Record<string, unknown>>
 }
 

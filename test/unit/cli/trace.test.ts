@@ -17,7 +17,13 @@ const found = {
       at: Date.UTC(2026, 10, 22, 9),
       event: 'received',
       recipients: [{ index: 0, address: 'a@city.test', state: 'pending' }],
-      facts: { address: '10.1.2.3', tls: { protocol: 'TLSv1.3' }, helo: null, note: 'two words' },
+      facts: { client: 'royal', size: 10_240, address: '10.1.2.3', tls: { protocol: 'TLSv1.3' }, helo: null },
+    },
+    {
+      at: Date.UTC(2026, 10, 22, 9, 0, 1),
+      event: 'hold',
+      recipients: [],
+      facts: { by: 'alice as root', hold: { until: Date.UTC(2026, 10, 23) } },
     },
     {
       at: Date.UTC(2026, 10, 22, 9, 0, 2),
@@ -37,8 +43,9 @@ test('A trace tells what happened to a message in the order in which it happened
   assert.deepEqual(lines, [
     '  ward@royal.example.test to 1 recipient, Message-ID <1@royal.example.test>',
     '  a@city.test: relayed (250 2.0.0 ok\\x1b[31m)',
-    '    2026-11-22 09:00:00Z  received  address=10.1.2.3 tls={"protocol":"TLSv1.3"} note="two words"',
+    '    2026-11-22 09:00:00Z  received  address=10.1.2.3 tls.protocol=TLSv1.3',
     '        a@city.test: pending',
+    '    2026-11-22 09:00:01Z  hold  by="alice as root" hold.until=2026-11-23T00:00:00.000Z',
     '    2026-11-22 09:00:02Z  attempt  host=mx.city.test',
     '        a@city.test: relayed (250 2.0.0 ok\\x1b[31m)',
     '',
