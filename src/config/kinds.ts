@@ -118,10 +118,10 @@ export const hostPort = (defaultPort: number): Field<HostPort> =>
     'host:port',
   )
 
-/** A name server: an IP address, which has no name that would have to be looked up first. */
-export const resolver = (): Field<HostPort> =>
+/** An IP address and a port, where a name would have to be looked up first. */
+export const ipPort = (defaultPort: number): Field<HostPort> =>
   value('an IP address, or address:port (IPv6 in brackets)', (input) => {
-    const found = parseHostPort(input, 53)
+    const found = parseHostPort(input, defaultPort)
     return found !== undefined && isIP(found.host) !== 0 ? found : undefined
   })
 

@@ -1,6 +1,6 @@
 import { type Context, path } from '../context.ts'
 import { type Field, forms, key, list, optional, refined, section } from '../fields.ts'
-import { choice, domain, duration, integer, ipAddress, mailbox, percent, resolver, size } from '../kinds.ts'
+import { choice, domain, duration, integer, ipAddress, ipPort, mailbox, percent, size } from '../kinds.ts'
 import type { Share, Size } from '../values.ts'
 
 /** Disk space that must stay free: so many bytes, or a share of the disk. */
@@ -72,7 +72,7 @@ export const delivery = section({
 })
 
 export const dns = section({
-  servers: key(list(resolver(), { max: 16 }), [], "Resolvers, as address or address:port. None: the system's."),
+  servers: key(list(ipPort(53), { max: 16 }), [], "Resolvers, as address or address:port. None: the system's."),
   timeout: key(
     duration('100ms', '1m'),
     '5s',

@@ -1,6 +1,6 @@
 import { type Context, path } from '../context.ts'
 import { key, refined, section } from '../fields.ts'
-import { choice, duration, hostPort, orOff } from '../kinds.ts'
+import { choice, duration, ipPort, orOff } from '../kinds.ts'
 
 export const log = section({
   level: key(choice('debug', 'info', 'warn', 'error'), 'info', 'The least important events that are logged.'),
@@ -30,7 +30,7 @@ export const admin = (context: Context) =>
 
 export const metrics = section({
   listen: key(
-    orOff(hostPort(9825)),
+    orOff(ipPort(9825)),
     '127.0.0.1:9825',
     'Where /metrics (Prometheus), /healthz and /readyz are served, in clear and to anyone who can connect: keep it on a private address. off: nowhere.',
   ),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
 import type { Config } from '../../../src/config/config.ts'
 import { parseSource } from '../../../src/config/document.ts'
 import { type Loaded, type LoadOptions, loadSource } from '../../../src/config/load.ts'
@@ -19,7 +20,7 @@ export const withBasics = (yaml: string): string =>
 /** Loads the basics and more; fails the test if it is not right. */
 export function loaded(yaml: string, options: LoadOptions = {}): Config {
   const result = load(withBasics(yaml), options)
-  assert.ok(result.ok, JSON.stringify(result, null, 2))
+  assert.ok(result.ok, inspect(result, { depth: 9 }))
   return result.config
 }
 
