@@ -5,17 +5,17 @@ export interface Column<Row> {
   readonly title: string
   readonly cell: (row: Row) => string
   readonly align?: 'left' | 'right'
-  /** Longer cells are cut, where the table has a width to keep to. */
+  /** Longer cells are cut, where the table has a width to keep to; and on a narrow terminal further. */
   readonly atMost?: number
 }
 
 const GAP = '  '
-const NARROWEST_LAST = 12
+const NARROWEST = 10
 
 /**
  * Rows as aligned lines under a line of titles; every cell is made printable. `columns` is the
- * width of the terminal: then long cells are cut and the last column takes what is left. Null
- * (output to a file or a pipe) cuts nothing.
+ * width of the terminal: then long cells are cut, those of the widest columns first, until the lines
+ * fit. Null (output to a file or a pipe) cuts nothing.
  */
 export function table<Row>(spec: readonly Column<Row>[], rows: readonly Row[], columns: number | null): string[] {
   const cells = rows.map((row) =>
@@ -26,14 +26,20 @@ export function table<Row>(spec: readonly Column<Row>[], rows: readonly Row[], c
   )
   const lines = [spec.map((column) => column.title), ...cells]
   const widths = spec.map((_, i) => Math.max(...lines.map((line) => width(line[i] ?? ''))))
-  if (columns !== null) narrowLast(widths, columns)
+  if (columns !== null) narrow(widths, spec, columns)
   return lines.map((line) => formatLine(spec, line, widths, columns !== null))
 }
 
-function narrowLast(widths: number[], columns: number): void {
-  const last = widths.length - 1
-  const before = widths.slice(0, last).reduce((sum, w) => sum + w + GAP.length, 0)
-  widths[last] = Math.min(widths[last] ?? 0, Math.max(NARROWEST_LAST, columns - before))
+/** Takes columns from the last one and those with a bound of their own, always from the widest, as far as it goes. */
+function narrow<Row>(widths: number[], spec: readonly Column<Row>[], columns: number): void {
+  const gaps = GAP.length * (widths.length - 1)
+  const flexible = widths.map((_, i) => i).filter((i) => i === widths.length - 1 || spec[i]?.atMost !== undefined)
+  const widthAt = (i: number) => widths[i] ?? 0
+  for (let over = widths.reduce((sum, w) => sum + w, gaps) - columns; over > 0; over--) {
+    const widest = flexible.reduce((a, b) => (widthAt(b) >= widthAt(a) ? b : a))
+    if (widthAt(widest) <= NARROWEST) return
+    widths[widest] = widthAt(widest) - 1
+  }
 }
 
 function formatLine<Row>(
