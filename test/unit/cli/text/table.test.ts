@@ -36,7 +36,7 @@ test('On a terminal long cells are cut and no line is wider than it; into a file
   assert.ok(lines.every((line) => width(line) <= 40))
   const bounded = COLUMNS.map((column) => (column.title === 'NAME' ? { ...column, atMost: 30 } : column))
   assert.equal(table(bounded, [long], 32)[1], 'a-very-long…      1  connection…', 'narrow: the widest give first')
-  assert.equal(table(bounded, [long], 5)[1], 'a-very-l…      1  connectio…', 'no narrower than can be read')
+  assert.equal(table(bounded, [long], 5)[1], 'a-very-lo…      1  connectio…', 'no narrower than can be read')
   assert.match(table(COLUMNS, [long], null)[1] ?? '', /a-very-long-name.*every host there is$/)
 })
 
