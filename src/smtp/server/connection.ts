@@ -57,10 +57,10 @@ export class WireConnection extends SMTPConnection implements Line {
   override _resetSession(): void {}
 
   override _onError(error: Error & { code?: string }): void {
-    this.#server.settings.options.log.debug(
-      { session: this.id, remote: this.remoteAddress, err: error },
-      'connection failed',
-    )
+    const { log } = this.#server.settings.options
+    const fields = { session: this.id, remote: this.remoteAddress, err: error }
+    if (this._upgrading) log.info(fields, 'TLS handshake failed')
+    else log.debug(fields, 'connection failed')
     this._socket.destroy()
   }
 

@@ -114,7 +114,7 @@ export interface WireLimits {
   readonly size: number
   /** Accepted recipients of one transaction; more are answered 452. */
   readonly recipients: number
-  /** Commands that do not lead to mail (NOOP, RSET, VRFY, HELP, unknown) since the session began or last had a message accepted; more end it with 421. */
+  /** Commands that do not lead to mail (HELO, NOOP, RSET, VRFY, HELP, unknown) since the session began or last had a message accepted; more end it with 421. */
   readonly uselessCommands: number
   /** Replies of 4xx or 5xx, counted likewise; the one that reaches the limit is followed by 421. */
   readonly errors: number

@@ -93,6 +93,11 @@ export class Conversation implements Exchange {
     this.#nextLine = next
   }
 
+  /** The line that was expected cannot be read. */
+  forgetLine(): void {
+    this.#nextLine = null
+  }
+
   startTls(): void {
     this.wantsTls = true
   }

@@ -155,6 +155,7 @@ export class Dialogue {
     if (found === null) return false
     this.#input.at = found.used
     const { line } = found
+    if (typeof line !== 'string') this.#talk.forgetLine()
     this.#ask(
       () => (typeof line === 'string' ? this.#talk.execute(line) : line),
       (answer) => this.#say(answer),

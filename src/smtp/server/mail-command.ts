@@ -17,7 +17,7 @@ import {
 export interface MailContext {
   readonly limits: WireLimits
   readonly inTls: boolean
-  /** Whether EHLO was said: HELO knows no parameters. */
+  /** Whether parameters are taken: EHLO was said, or the client is lenient. */
   readonly extended: boolean
 }
 

@@ -10,7 +10,7 @@ export interface RcptContext {
   readonly hostname: string
   readonly smtputf8: boolean
   readonly lenient: boolean
-  /** Whether EHLO was said: HELO knows no parameters. */
+  /** Whether parameters are taken: EHLO was said, or the client is lenient. */
   readonly extended: boolean
 }
 

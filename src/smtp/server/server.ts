@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
@@ -34,6 +35,8 @@ export class WireServer extends SMTPServer {
   /** Shared with every connection, so that a change reaches all. */
   readonly settings: { options: SmtpServerOptions }
   readonly live = new Set<WireConnection>()
+  // Tells the sessions of this listener from those of others, and of other runs
+  readonly #series = randomBytes(3).toString('hex')
   #sequence = 0
   #closing = false
   #emptied: (() => void) | null = null
@@ -124,7 +127,7 @@ export class WireServer extends SMTPServer {
   // The rest
 
   #take(socket: Socket, remote: WireRemote, handler: SessionHandler): void {
-    const id = (++this.#sequence).toString(36)
+    const id = `${this.#series}-${(++this.#sequence).toString(36)}`
     const connection = new WireConnection(this, socket, handler, { ...remote, id })
     this.live.add(connection)
     connection.init()

@@ -21,7 +21,7 @@ export function mail(x: Exchange, args: string): Later<HandlerReply> {
   const { session, limits } = x
   if (session.helo === null) return HELLO_FIRST
   if (x.transaction !== null) return NESTED_MAIL
-  const command = parseMail(args, { limits, inTls: session.tls !== null, extended: session.extended })
+  const command = parseMail(args, { limits, inTls: session.tls !== null, extended: session.extended || limits.lenient })
   if ('code' in command) return command
   return whenDone(x.handler.mail(session, command), (answer) => {
     if (isPositive(answer)) x.openTransaction(new OpenTransaction(command))
@@ -34,7 +34,12 @@ export function rcpt(x: Exchange, args: string): Later<HandlerReply> {
   if (transaction === null) return session.helo === null ? HELLO_FIRST : MAIL_FIRST
   const { smtputf8 } = transaction.mail
   const { hostname } = options
-  const to = parseRcpt(args, { hostname, smtputf8, lenient: limits.lenient, extended: session.extended })
+  const to = parseRcpt(args, {
+    hostname,
+    smtputf8,
+    lenient: limits.lenient,
+    extended: session.extended || limits.lenient,
+  })
   if ('code' in to) return to
   if (transaction.rcptTo.length >= limits.recipients) return tooMany(transaction, limits.recipients)
   return whenDone(x.handler.rcpt(session, transaction, to), (answer) => {
