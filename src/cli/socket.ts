@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { CommandFailure, EXIT } from './exit.ts'
@@ -34,11 +34,18 @@ export function configPath(where: Whereabouts, env: NodeJS.ProcessEnv = process.
 }
 
 function socketFromConfig(where: Whereabouts, env: NodeJS.ProcessEnv): string {
+  refuseStateWord(where)
   const file = configPath(where, env)
   const { socket, state } = readKeys(file)
   const folder = where.state ?? env.POSTERN_STATE ?? (state === null ? DEFAULT_STATE : resolve(dirname(file), state))
   if (socket === null) return resolve(folder, SOCKET_NAME)
   return socket.startsWith('$STATE/') ? resolve(folder, socket.slice('$STATE/'.length)) : resolve(dirname(file), socket)
+}
+
+// Whoever means the filter should hear of it, and not that no daemon runs in ./held
+function refuseStateWord({ state }: Whereabouts): void {
+  if (state === undefined || !/^(pending|leased|held)$/.test(state) || existsSync(state)) return
+  throw new CommandFailure(EXIT.usage, `--state is the state folder. Did you mean --in-state ${state}?`)
 }
 
 function readKeys(file: string): { socket: string | null; state: string | null } {

@@ -85,6 +85,7 @@ test('Wrong usage is told with what was probably meant, and exits 64', async () 
     [['serv'], /Did you mean serve\?/],
     [['queue', 'list', '--domian', 'a.test'], /Did you mean --domain\?/],
     [['queue', 'list', '--in-state', 'lost'], /Allowed choices are pending, leased, held/],
+    [['queue', 'list', '--state', 'held'], /Did you mean --in-state held\?/],
     [['queue', 'list', '--older', 'soon'], /Expected a span such as 30m/],
     [['queue', 'list', '--limit', '0'], /Expected a whole number above zero/],
     [['queue', 'remove', '--socket', '/none'], /Say which messages to remove/],
