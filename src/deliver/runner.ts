@@ -101,6 +101,8 @@ export class Runner {
         const job = this.#next(hop)
         if (job === null) break
         await this.#attempt(hop, connection, job)
+        // A success may have raised the limit
+        if (hop.queued > 0) this.pump(hop)
       }
     } catch (error) {
       // Leases of what was in hand lapse

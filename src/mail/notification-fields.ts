@@ -30,7 +30,7 @@ export function recipientGroup(notification: Notification, recipient: NotifiedRe
   fields.push(`Final-Recipient: ${finalRecipient(recipient, global)}`)
   fields.push(`Action: ${notification.action}`, `Status: ${recipient.status}`)
   if (recipient.remote !== null) fields.push(`Remote-MTA: dns; ${safeText(recipient.remote, 255)}`)
-  fields.push(...diagnosticField(recipient, global))
+  fields.push(...diagnosticField(recipient))
   if (recipient.lastAttemptAt !== null) fields.push(`Last-Attempt-Date: ${messageDate(recipient.lastAttemptAt)}`)
   // Section 2.3.9: only with delayed
   if (notification.action === 'delayed' && recipient.willRetryUntil !== null) {
@@ -58,14 +58,11 @@ function originalRecipient(orcpt: string, global: boolean): string | null {
   return `${type}; ${global ? text : escaped(text)}`
 }
 
-function diagnosticField({ diagnostic }: NotifiedRecipient, global: boolean): string[] {
+/** In ASCII whatever the report is in: then its lines are as long as they look. */
+function diagnosticField({ diagnostic }: NotifiedRecipient): string[] {
   if (diagnostic === null) return []
-  const text = safeText(diagnostic.text, MAX_DIAGNOSTIC)
-  const lines = wrap(
-    `Diagnostic-Code: ${diagnostic.type}; ${global ? text : text.replace(/[^\x20-\x7e]/g, '?')}`,
-    WIDTH,
-  )
-  return [lines.join('\r\n ')]
+  const text = safeText(diagnostic.text, MAX_DIAGNOSTIC).replace(/[^\x20-\x7e]/gu, '?')
+  return [wrap(`Diagnostic-Code: ${diagnostic.type}; ${text}`, WIDTH).join('\r\n ')]
 }
 
 const printable = (text: string): string | null => (/^[\x20-\x7e]+$/.test(text) ? text : null)

@@ -43,6 +43,10 @@ export interface TestRelay {
   enqueue(message: TestMessage): Promise<QueueId>
   /** Waits in real time until nothing is in memory and nothing is being written. */
   quiet(): Promise<void>
+  /** Goes to a time, stopping wherever something is due. */
+  goTo(timeMs: number): Promise<void>
+  /** `goTo` some milliseconds from now. */
+  advance(ms: number): Promise<void>
 }
 
 export interface LogLine {
@@ -90,8 +94,17 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
     deliver.take(stored.leases)
     return stored.queueId
   }
+  const goTo = async (timeMs: number): Promise<void> => {
+    while (clock.now() < timeMs) {
+      const due = (await spool.nextDue()) ?? timeMs
+      clock.goTo(Math.min(timeMs, Math.max(due, clock.now() + 1000)))
+      await quiet(deliver, spool)
+    }
+  }
   return {
     clock,
+    goTo,
+    advance: (ms) => goTo(clock.now() + ms),
     spool,
     deliver,
     resolver,
