@@ -153,6 +153,15 @@ function* relayIsClosed({ clients }: Config): Iterable<Complaint> {
   }
 }
 
+function* pluginsStandOnce({ inspect }: Config): Iterable<Complaint> {
+  const seen = new Set<string>()
+  for (const [index, { name, module }] of inspect.entries()) {
+    const which = module ?? name
+    if (seen.has(which)) yield { path: ['inspect', index], message: `the plugin ${which} stands here a second time` }
+    seen.add(which)
+  }
+}
+
 const CONTRADICTIONS: readonly Check[] = [
   listenersNeedCertificates,
   listenersDiffer,
@@ -162,6 +171,7 @@ const CONTRADICTIONS: readonly Check[] = [
   mailDoesNotComeBack,
   queueMakesSense,
   socketFits,
+  pluginsStandOnce,
   relayIsClosed,
 ]
 

@@ -117,16 +117,21 @@ function blocks(keys: Keys, place: Place): Block[] {
 /** The first item is explained, the others stand on one line each. */
 function listLines(item: Field<unknown>, value: unknown, place: Place): string[] {
   const shape = shapeOf(item)
-  if (shape.is === 'oneOf')
-    return Object.entries(shape.keys).flatMap(([name, field]) => pluginLines(name, field, place))
+  if (shape.is === 'oneOf') {
+    const entries = Object.entries(shape.keys).map(([name, field]) => pluginLines(name, field, place))
+    return entries.flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]))
+  }
   const [first, ...others] = Array.isArray(value) ? value : []
-  const lines = shape.is === 'section' ? dashed(blocks(shape.keys, { ...place, given: first })) : [`- ${flow(first)}`]
+  const lines =
+    shape.is === 'section'
+      ? dashed(blocks(shape.keys, { ...place, path: `${place.path}.[]`, given: first }))
+      : [`- ${flow(first)}`]
   return [...lines, ...others.map((other) => `- ${flow(other)}`)]
 }
 
 function pluginLines(name: string, field: Field<unknown>, place: Place): string[] {
   const help = helpOf(field)
-  const body = bodyOf(name, help.field, {}, { samples: {}, path: `${place.path}.${name}` })
+  const body = bodyOf(name, help.field, {}, { samples: {}, path: `${place.path}.[].${name}` })
   return [...wrapped(help.help, 1), ...dashes(body)]
 }
 
@@ -168,7 +173,8 @@ function flow(value: unknown): string {
 
 /** Text as comment lines. Paragraphs are kept apart; what stands in brackets is kept together where a line holds it. */
 function wrapped(text: string, depth: number): string[] {
-  const width = WIDTH - 2 - depth * 2
+  // the comment's mark, and one more for what is commented out
+  const width = WIDTH - 3 - depth * 2
   return text.split('\n').flatMap((paragraph) => {
     const lines: string[] = ['']
     for (const word of words(paragraph, width)) {

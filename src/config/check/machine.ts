@@ -60,22 +60,35 @@ async function nearestFolder(path: string): Promise<string> {
   }
 }
 
-/** Whether operators' own plugins are there. They are not run. */
+/** Whether operators' own plugins, and the files of built-in ones, are there. Nothing is run. */
 export async function checkPlugins({ inspect }: Config): Promise<Finding[]> {
-  const found = await Promise.all(inspect.map(({ module }, index) => checkModule(`inspect[${index}].module`, module)))
-  return found.flat()
+  const found = inspect.map(({ name, module, options }, index) => {
+    if (module !== null) return checkModule(`inspect[${index}].module`, module)
+    const { file } = options
+    return typeof file === 'string' ? checkFile(`inspect[${index}].${name}.file`, file) : []
+  })
+  return (await Promise.all(found)).flat()
 }
 
-async function checkModule(key: string, where: string | null): Promise<Finding[]> {
-  if (where === null) return []
+async function checkFile(key: string, where: string): Promise<Finding[]> {
   try {
     await access(where, constants.R_OK)
     if ((await stat(where)).isFile()) return []
     throw Object.assign(new Error(), { code: 'EISDIR' })
   } catch (error) {
-    const remedy = 'Give the path of the module file, relative to the configuration file.'
-    return [{ level: 'error', key, where, what: `cannot be loaded: ${inWords(error)}`, remedy }]
+    const remedy = 'Give the path of the file, relative to the configuration file.'
+    return [{ level: 'error', key, where, what: `cannot be read: ${inWords(error)}`, remedy }]
   }
+}
+
+const GROUP_OR_OTHERS_WRITE = 0o022
+
+async function checkModule(key: string, where: string): Promise<Finding[]> {
+  const findings = await checkFile(key, where)
+  if (findings.length > 0 || ((await stat(where)).mode & GROUP_OR_OTHERS_WRITE) === 0) return findings
+  // it sees all mail, and is not loaded where others could have put something else there
+  const what = 'can be written by others than its owner, and is not loaded therefore'
+  return [{ level: 'error', key, where, what, remedy: `chmod go-w ${where}` }]
 }
 
 interface Place {

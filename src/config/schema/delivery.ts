@@ -11,7 +11,7 @@ export const reserveBytes = (found: Reserve, diskBytes: number): number =>
   found.is === 'bytes' ? found.bytes : Math.floor(found.share * diskBytes)
 
 const reserve = (): Field<Reserve> => {
-  const bytes = refined(size('0B', '1024GiB'), (found): Reserve => ({ is: 'bytes', bytes: found }))
+  const bytes = refined(size('0B', '1048576GiB'), (found): Reserve => ({ is: 'bytes', bytes: found }))
   const share = refined(percent(0, 90), (found): Reserve => ({ is: 'share', share: found }))
   return forms('a size such as 512MiB, or a percentage such as 5%', bytes, (input) =>
     typeof input === 'string' && input.trim().endsWith('%') ? share : bytes,

@@ -77,9 +77,10 @@ const OWN_PLUGIN = "A plugin of one's own, from a module file."
 /** The ordered chain. Each entry is a map of one key, the plugin's name. */
 export function inspect(context: Context): Field<readonly PluginEntry[]> {
   const known = Object.entries(plugins(context))
-  const bodies: Record<string, Field<PluginEntry>> = { module: required(ownModule(context), {}, OWN_PLUGIN) }
+  const bodies: Record<string, Field<PluginEntry>> = {}
   for (const [name, plugin] of known) bodies[name] = required(builtIn(name, plugin), {}, plugin.help)
-  const documented = ['module', ...known.filter(([, { built }]) => built).map(([name]) => name)]
+  bodies.module = required(ownModule(context), {}, OWN_PLUGIN)
+  const documented = [...known.filter(([, { built }]) => built).map(([name]) => name), 'module']
   const one = forms('a map of one key, the name of a plugin', anyMap, (input) => entry(bodies, input))
   return list(shaped(one, { is: 'oneOf', keys: only(bodies, documented) }), { max: 100 })
 }

@@ -1,6 +1,6 @@
 import { type Context, path } from '../context.ts'
 import { type Keys, key, required } from '../fields.ts'
-import { choice, integer, pattern, text } from '../kinds.ts'
+import { choice, duration, integer, pattern, size, text } from '../kinds.ts'
 
 /** What the configuration knows of one built-in plugin: its options besides mode and deadline. */
 export interface PluginKeys {
@@ -10,8 +10,46 @@ export interface PluginKeys {
   readonly built: boolean
 }
 
+const ACTIONS = ['off', 'tag', 'hold', 'defer', 'reject'] as const
+
+const headers: PluginKeys = {
+  help: 'Refuses headers that different programs would read differently.',
+  keys: {
+    from: key(choice(...ACTIONS), 'reject', 'Not exactly one From field (RFC 5322 section 3.6).'),
+    repeated: key(
+      choice(...ACTIONS),
+      'reject',
+      'A field twice that may stand once only: programs differ on which one they show.',
+    ),
+    malformed: key(choice(...ACTIONS), 'reject', 'Lines that are no header field.'),
+    eightBit: key(choice(...ACTIONS), 'tag', 'Bytes above 127 in the header of a message without SMTPUTF8.'),
+    longLines: key(choice(...ACTIONS), 'tag', 'Lines over maxLine.'),
+    large: key(choice(...ACTIONS), 'reject', 'More than maxFields fields or maxBytes bytes.'),
+    maxLine: key(integer(78, 100_000, 'octets'), 998, 'The longest line of a header (RFC 5322 section 2.1.1).'),
+    maxFields: key(integer(10, 100_000, 'fields'), 500, 'The most fields of a header.'),
+    maxBytes: key(size('1KiB', '16MiB'), '128KiB', 'The largest header.'),
+  },
+  built: true,
+}
+
+const senders = (context: Context): PluginKeys => ({
+  help: 'Refuses senders that a file denies, by their address or by the network they come from.',
+  keys: {
+    file: required(
+      path(context),
+      'denied-senders',
+      "One entry a line: deny or allow, then a network, an address, '@domain' or '@*.domain'; # starts a comment. What is allowed by one entry is not denied by another. Read again when it changes.",
+    ),
+    action: key(choice('reject', 'defer', 'hold', 'tag'), 'reject', 'What is done about mail that the file denies.'),
+    recheck: key(duration('0', '1d'), '10s', 'How often it is looked whether the file has changed.'),
+  },
+  built: true,
+})
+
 /** Every built-in plugin by the name that stands in `inspect`. */
 export const plugins = (context: Context): Readonly<Record<string, PluginKeys>> => ({
+  headers,
+  senders: senders(context),
   authentication: {
     help: 'Proves who sent a message: SPF, DKIM, DMARC, ARC.',
     keys: {},

@@ -161,3 +161,12 @@ test('a password for a host that proves nothing is a warning', () => {
   const result = load(withBasics(route), { env: { A: 'a' } })
   assert.match(result.ok ? (result.warnings[0]?.message ?? '') : '', /whoever is in between can take the password/)
 })
+
+test('a plugin stands in the chain once', () => {
+  assert.match(
+    said('inspect: [{ headers: {} }, { headers: {} }]')[0] ?? '',
+    /inspect\[1\]: the plugin headers stands here a second time/,
+  )
+  assert.match(said('inspect: [{ module: a.js }, { module: ./a.js }]')[0] ?? '', /a\.js stands here a second time/)
+  assert.equal(loaded('inspect: [{ module: a.js }, { module: b.js }, { headers: }]').inspect.length, 3)
+})

@@ -4,6 +4,8 @@ import { inspect } from 'node:util'
 import type { Context } from '../../../src/config/context.ts'
 import { type Field, helpOf, type KeyHelp, shapeOf } from '../../../src/config/fields.ts'
 import { schema } from '../../../src/config/schema/schema.ts'
+import { parseHeadersOptions } from '../../../src/inspect/plugins/headers/options.ts'
+import { parseSendersOptions } from '../../../src/inspect/plugins/senders/options.ts'
 import { load, loaded, said } from './support.ts'
 
 const CONTEXT: Context = { resolve: (path) => path, variable: () => 'value', readText: () => 'value' }
@@ -193,4 +195,22 @@ test('a plugin of the operator is a path, or a map with options', () => {
     { name: 'module', module: '/etc/postern/a.js', mode: 'enforce', deadline: 30_000, options: {} },
     { name: 'module', module: '/etc/postern/b.js', mode: 'observe', deadline: 5000, options: { x: [1] } },
   ])
+})
+
+test('the options of a built-in plugin are checked and have their defaults', () => {
+  const [headers, senders] = loaded(
+    'inspect: [{ headers: { maxBytes: 64KiB } }, { senders: { file: denied, mode: tag } }]',
+  ).inspect
+  assert.deepEqual([headers?.name, headers?.options.maxBytes, headers?.options.from], ['headers', 65_536, 'reject'])
+  assert.deepEqual(senders?.options, { file: '/etc/postern/denied', action: 'reject', recheck: 10_000 })
+  assert.equal(senders?.mode, 'tag')
+  assert.match(said('inspect: [{ senders: {} }]')[0] ?? '', /inspect\[0\]\.senders\.file: is missing/)
+  assert.match(said('inspect: [{ headers: { form: tag } }]')[0] ?? '', /did you mean 'from'\?/)
+})
+
+test('what the schema says of a plugin is what the plugin itself takes', () => {
+  const [headers, senders] = loaded('inspect: [{ headers: }, { senders: { file: denied } }]').inspect
+  assert.deepEqual(headers?.options, parseHeadersOptions({}))
+  const { file, action, recheckMs } = parseSendersOptions(senders?.options)
+  assert.deepEqual({ file, action, recheckMs }, parseSendersOptions({ file: '/etc/postern/denied' }))
 })
