@@ -20,6 +20,7 @@ import { createResolver } from '../net/dns-resolver.ts'
 import { type EventLoopWatch, watchEventLoop } from '../observe/event-loop.ts'
 import { type ObserveHttp, openObserveHttp } from '../observe/http.ts'
 import type { LogSink } from '../observe/log.ts'
+import { watchLog } from '../observe/log-watch.ts'
 import { watchQueue } from '../observe/queue-gauges.ts'
 import { createMetrics, type MetricsRegistry } from '../observe/registry.ts'
 import { type OpenSpool, openSpool } from '../spool/open.ts'
@@ -98,6 +99,8 @@ export class Relay {
       clock: this.#outside.clock,
     })
     watchQueue(metrics, () => spool.summary(), this.#outside.clock)
+    watchLog(metrics, this.#outside.sink)
+    metrics.beforeReading(() => this.#countConnections())
     await this.#openHttp()
     await listeners.apply(this.#config)
     deliver.update(deliverOptions(this.#config, listeners.addresses()))
@@ -117,6 +120,13 @@ export class Relay {
       unhealthy: () => this.#unhealthy(),
       unready: () => this.#unready(),
     })
+  }
+
+  #countConnections(): void {
+    const counts = this.#rooms.listeners.status().map(({ address, port, connections }) => {
+      return [{ listener: `${address} ${port}` }, connections] as const
+    })
+    this.#rooms.metrics.replace('postern_connections', counts)
   }
 
   #adminPorts() {

@@ -24,7 +24,6 @@ It exits 0 after SIGTERM or SIGINT, 78 if the configuration is wrong, 1 if it ca
 
 async function serve(options: ServeOptions): Promise<void> {
   // Loaded only here: no other command pays for the whole relay
-  // biome-ignore lint/style/noRestrictedImports: this command is the one that becomes the daemon
   const { runDaemon } = await import('../../daemon.ts')
   const code = await runDaemon({ configFile: configPath(options), stateDir: options.state ?? null })
   // All is closed and written by now; whatever a library left open must not keep a stopped service alive
