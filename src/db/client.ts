@@ -81,10 +81,11 @@ export class ThreadClient<Ops extends Operations> {
   callForBytes<K extends keyof Ops & string>(
     op: K,
     args: Ops[K]['args'],
+    blobs = NO_BLOBS,
   ): Promise<{ value: Ops[K]['result']; blobs: readonly Buffer[] }> {
     return new Promise((resolve, reject) => {
-      const settle: Waiting['resolve'] = (value, blobs) => resolve({ value: value as Ops[K]['result'], blobs })
-      this.#enqueue({ op, args, blobs: NO_BLOBS }, { resolve: settle, reject })
+      const answer: Waiting['resolve'] = (value, bytes) => resolve({ value: value as Ops[K]['result'], blobs: bytes })
+      this.#enqueue({ op, args, blobs }, { resolve: answer, reject })
     })
   }
 

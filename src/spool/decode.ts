@@ -60,6 +60,7 @@ function toAddress(text: string): Address {
   return { local: text.slice(0, at), domain: text.slice(at + 1) }
 }
 
+/** Throws if the text is no hold. */
 export function toHold(text: string, until: number): Hold {
   const { reason, owner, then } = JSON.parse(text) as StoredHold
   return { reason, owner, then, until }

@@ -1,7 +1,7 @@
 import { startThread, type ThreadClient } from '../db/client.ts'
 import type { Content } from '../mail/content.ts'
 import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
-import type { QueueEntry, QueueFilter, QueuePage, QueueRecipient, QueueState } from './contract.ts'
+import type { Hold, QueueEntry, QueueFilter, QueuePage, QueueRecipient, QueueState } from './contract.ts'
 import { toContent, toHold } from './decode.ts'
 import { filterRow, idOf } from './encode.ts'
 import type { EntryRecipientRow, EntryRow, ReaderData, ReaderOps } from './read/rows.ts'
@@ -78,7 +78,7 @@ const toEntry = ({ id, recipients, ...row }: EntryRow): QueueEntry => ({
 function toRecipient(row: EntryRecipientRow): QueueRecipient {
   const { n, address, destination, attempts, lastReply, blockedUntil, reason } = row
   const held = row.state === HELD
-  const hold = row.hold === null ? null : toHold(row.hold, row.holdUntil ?? 0)
+  const hold = held && row.hold !== null ? readHold(row.hold, row.holdUntil ?? 0) : null
   return {
     index: n,
     address,
@@ -88,6 +88,15 @@ function toRecipient(row: EntryRecipientRow): QueueRecipient {
     attempts,
     lastReply,
     cause: hold?.reason ?? (blockedUntil > 0 ? reason : null) ?? lastReply,
-    hold: held ? hold : null,
+    hold,
+  }
+}
+
+/** A hold that cannot be read must not keep the rest of a list from being shown; its deadline's action sets it aside. */
+function readHold(text: string, until: number): Hold | null {
+  try {
+    return toHold(text, until)
+  } catch {
+    return null
   }
 }

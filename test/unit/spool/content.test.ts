@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type Content, memoryContent, readAll } from '../../../src/mail/content.ts'
+import type { ContentWriter, Spool } from '../../../src/spool/contract.ts'
+import { deliver, eventually, message, openTestSpool, outcome, RELAYED, START, want } from './support.ts'
+
+const HOUR = 3_600_000
+const LIMIT = 100_000_000
+
+const files = (path: string): string[] => {
+  const folder = join(path, 'content')
+  return readdirSync(folder).flatMap((day) => readdirSync(join(folder, day)).map((name) => join(folder, day, name)))
+}
+
+/** Writes in pieces through one buffer that is used again and again, as a socket might. */
+async function write(writer: ContentWriter, bytes: Buffer, piece: number): Promise<Content> {
+  const buffer = Buffer.alloc(piece)
+  for (let at = 0; at < bytes.length; at += piece) {
+    const length = bytes.copy(buffer, 0, at, at + piece)
+    const more = writer.write(buffer.subarray(0, length))
+    if (more !== true) await more
+  }
+  return writer.finish()
+}
+
+async function roundTrip(spool: Spool, content: Content, expected: Buffer): Promise<void> {
+  const { queueId, leases } = await spool.put(message(['a@a.test'], 0, { content }), [
+    deliver('a.test', START, START + HOUR),
+  ])
+  const prefix = Buffer.from('Received: from a.test\r\n')
+  const whole = Buffer.concat([prefix, expected])
+  for (const each of [leases[0]?.content, await spool.content(queueId)]) {
+    assert.ok(each)
+    assert.equal(each.size, whole.length)
+    assert.ok((await readAll(each, LIMIT)).equals(whole))
+    assert.ok((await readAll(each, LIMIT)).equals(whole), 'a second reading starts anew')
+  }
+  await spool.settle([outcome(queueId, { 0: RELAYED })])
+}
+
+for (const size of [0, 1, 1000, 1001, 16_384, 65_536, 65_537, 262_144, 300_000, 1_048_577, 3_000_000]) {
+  test(`Content of ${size} bytes comes back byte for byte, and nothing of it stays.`, async (t) => {
+    const { spool, path } = await openTestSpool(t, { contentInRowBytes: 1000 })
+    const bytes = randomBytes(size)
+    await roundTrip(spool, await write(spool.receive(), bytes, 7777), bytes)
+    await roundTrip(spool, await write(spool.receive(), bytes, 300_001), bytes)
+    await roundTrip(spool, memoryContent(bytes), bytes)
+    assert.deepEqual(files(path), [])
+  })
+}
+
+test('Content up to the threshold lies in the row, a byte more in a file.', async (t) => {
+  const { spool, path } = await openTestSpool(t, { contentInRowBytes: 1000 })
+  const content = await write(spool.receive(), randomBytes(1000), 100)
+  assert.notEqual(content.bytes, null)
+  await spool.put(message(['a@a.test'], 0, { content }), [deliver('a.test')])
+  assert.deepEqual(files(path), [])
+  const larger = await write(spool.receive(), randomBytes(1001), 100)
+  assert.equal(larger.bytes, null)
+  await spool.put(message(['a@a.test'], 0, { content: larger }), [deliver('a.test')])
+  assert.deepEqual(
+    files(path).map((file) => statSync(file).size),
+    [1001],
+  )
+})
+
+test('Content files can be read by their owner only.', async (t) => {
+  const { spool, path } = await openTestSpool(t)
+  await spool.put(message(['a@a.test'], 100_000), [deliver('a.test')])
+  assert.deepEqual(
+    files(path).map((file) => statSync(file).mode & 0o777),
+    [0o600],
+  )
+})
+
+test('Discarded content leaves no file, at whatever moment.', async (t) => {
+  const { spool, path } = await openTestSpool(t, { contentInRowBytes: 100 })
+  const empty = spool.receive()
+  await empty.discard()
+  const begun = spool.receive()
+  begun.write(randomBytes(1000))
+  await begun.discard()
+  const finished = spool.receive()
+  await write(finished, randomBytes(500_000), 50_000)
+  await finished.discard()
+  await finished.discard()
+  assert.throws(() => begun.write(randomBytes(1)), { name: 'SpoolUnavailable' })
+  assert.deepEqual(files(path), [])
+})
+
+test('Discard after put is harmless.', async (t) => {
+  const { spool } = await openTestSpool(t, { contentInRowBytes: 100 })
+  const writer = spool.receive()
+  const bytes = randomBytes(5000)
+  const content = await write(writer, bytes, 999)
+  const { queueId } = await spool.put(message(['a@a.test'], 0, { content }), [deliver('a.test')])
+  await writer.discard()
+  const stored = await spool.content(queueId)
+  assert.ok(stored !== null && (await readAll(stored, LIMIT)).subarray(-5000).equals(bytes))
+})
+
+test('The same content can be put twice, and each copy lives as long as its message.', async (t) => {
+  const { spool, path } = await openTestSpool(t, { contentInRowBytes: 100 })
+  const bytes = randomBytes(5000)
+  const content = await write(spool.receive(), bytes, 999)
+  const one = await spool.put(message(['a@a.test'], 0, { content }), [deliver('a.test', START, START + HOUR)])
+  const two = await spool.put(message(['b@b.test'], 0, { content }), [deliver('b.test')])
+  assert.equal(files(path).length, 2)
+  await spool.settle([outcome(one.queueId, { 0: RELAYED })])
+  const left = await spool.content(two.queueId)
+  assert.ok(left !== null && (await readAll(left, LIMIT)).subarray(-5000).equals(bytes))
+})
+
+test('When put fails, the content is still the caller’s, to put again or to discard.', async (t) => {
+  const { spool, path } = await openTestSpool(t, { contentInRowBytes: 100 })
+  const writer = spool.receive()
+  const content = await write(writer, randomBytes(5000), 999)
+  const wrong = message(['a@a.test'], 0, { content, receivedAt: 0.5 })
+  await assert.rejects(spool.put(wrong, [deliver('a.test')]), { name: 'SpoolUnavailable' })
+  await spool.put({ ...wrong, receivedAt: START }, [deliver('a.test')])
+  assert.equal(files(path).length, 1)
+})
+
+test('Many large messages at once stay within the memory for write buffers.', async (t) => {
+  const { spool } = await openTestSpool(t, { writeBufferBytes: 1_000_000 })
+  const bytes = randomBytes(400_000)
+  const stored = await Promise.all(
+    Array.from({ length: 40 }, async () => {
+      const content = await write(spool.receive(), bytes, 65_536)
+      return spool.put(message(['a@a.test'], 0, { content }), [deliver('a.test')])
+    }),
+  )
+  for (const { queueId } of stored) {
+    const content = await spool.content(queueId)
+    assert.ok(content !== null && (await readAll(content, LIMIT)).subarray(-bytes.length).equals(bytes))
+  }
+})
+
+test('A start removes content that no message names, and nothing that arrives meanwhile.', async (t) => {
+  const opened = await openTestSpool(t, { contentInRowBytes: 100 })
+  await opened.spool.put(message(['a@a.test'], 5000), [deliver('a.test')])
+  const [kept] = files(opened.path)
+  const orphan = join(opened.path, 'content', '2026-11-22', 'ORPHAN')
+  writeFileSync(orphan, 'left behind by a crash')
+  const spool = await opened.reopen()
+  const arriving = spool.receive()
+  arriving.write(randomBytes(1000))
+  await eventually(() => !files(opened.path).includes(orphan))
+  const content = await arriving.finish()
+  assert.equal((await readAll(content, LIMIT)).length, 1000)
+  assert.equal(files(opened.path).length, 2)
+  assert.ok(kept !== undefined && files(opened.path).includes(kept))
+  assert.equal((await spool.lease(want(START + HOUR))).length, 1)
+})
+
+test('A plan too few is a mistake of the caller.', async (t) => {
+  const { spool } = await openTestSpool(t)
+  await assert.rejects(spool.put(message(['a@a.test', 'b@a.test']), [deliver('a.test')]), RangeError)
+})
