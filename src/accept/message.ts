@@ -204,7 +204,15 @@ export class MessageSink implements DataSink {
     const { queueId, leases } = stored
     metrics.count('postern_accepted_total', { client })
     metrics.count('postern_accepted_bytes_total', undefined, size)
-    const line = { queueId, session: wire.id, client, address: wire.remoteAddress, size, recipients: rcptTo.length }
+    const line = {
+      queueId,
+      session: wire.id,
+      transaction: open.name,
+      client,
+      address: wire.remoteAddress,
+      size,
+      recipients: rcptTo.length,
+    }
     log.info({ ...line, tls: wire.tls?.protocol ?? null }, 'accepted')
     try {
       if (leases.length > 0) planner.take(leases)

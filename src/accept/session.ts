@@ -29,7 +29,7 @@ import {
 } from './checks.ts'
 import type { Core } from './core.ts'
 import { MessageSink } from './message.ts'
-import { finalRecipients } from './postmaster.ts'
+import { finalRecipients, isOurPostmaster } from './postmaster.ts'
 import type { Known } from './recipients.ts'
 import { RemoteName } from './remote-name.ts'
 import { MAIL_OK, OK, RCPT_OK, type Refusal } from './replies.ts'
@@ -150,7 +150,9 @@ export class AcceptSession implements SessionHandler {
     const refusal = this.#checkRcpt(open, rcptTo.length, to)
     if (refusal !== null) return this.#refuseRcpt(open, refusal, wire, to)
     const domain = policy.options.domains.get(to.address.domain)
-    if (domain === undefined) return this.#known(open, wire, rcptTo, to, 'exists', true)
+    if (domain === undefined) {
+      return this.#known(open, wire, rcptTo, to, 'exists', !isOurPostmaster(to.address, policy))
+    }
     const known = this.#core.recipients.check(to.address, open.mail.from, domain, policy.options)
     if (typeof known === 'string') return this.#known(open, wire, rcptTo, to, known, false)
     return known.then((answer) => this.#known(open, wire, rcptTo, to, answer, false))
@@ -211,14 +213,15 @@ export class AcceptSession implements SessionHandler {
     const refusal = checkRoom(open.peer.policy, this.#core.ports.spool.room())
     if (refusal !== null) return this.#refuseMail(refusal, wire, open.mail)
     this.#transaction = null
-    this.#gone = new AbortController()
+    // made only where somebody listens to it: it costs more than all of our own checks
+    this.#gone = open.peer.policy.chain.asks.data ? new AbortController() : null
     const view = this.#view(open.peer, wire)
     return new MessageSink(this.#core, {
       open,
       wire,
       view,
       rcptTo: finalRecipients(rcptTo, open.peer.policy),
-      gone: this.#gone.signal,
+      gone: this.#gone?.signal ?? NEVER,
     })
   }
 
@@ -286,6 +289,8 @@ export class AcceptSession implements SessionHandler {
     return this.#refuse(refusal, wire, { from: formatPath(open.mail.from), to: recipientKey(to.address) })
   }
 }
+
+const NEVER = new AbortController().signal
 
 /** The refusal that the chain wants, or null if the message may go on. */
 function inspected({ policy }: Peer, outcome: Outcome): Refusal | null {

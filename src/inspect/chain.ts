@@ -32,7 +32,8 @@ export function createChain(links: readonly Link[], limits: ContentLimits, conte
       connect: has('connect'),
       mail: has('mail'),
       rcpt: has('rcpt'),
-      data: byPhase.modifiers.size > 0 || inspectors.some(({ plugin }) => plugin.data !== undefined),
+      // our marks must be ours, whoever makes them
+      data: links.length > 0,
     },
     connect: (session) => sideBySide(inspectors, 'connect', session, context, (plugin) => plugin.connect?.(session)),
     mail: (session, from) => sideBySide(inspectors, 'mail', session, context, (plugin) => plugin.mail?.(session, from)),

@@ -1,16 +1,20 @@
+import { isAscii } from '../mail/address.ts'
 import type { HeaderPair } from './outcome.ts'
 
 const WIDTH = 76
 
 /**
- * A header field as bytes, folded where its words allow it. Control characters become spaces, so
- * that no value can start a field of its own. Throws RangeError if the name is none.
+ * A header field, folded where its words allow it. Control characters become spaces, so that no
+ * value can start a field of its own; a value that is not ASCII is written as encoded words (RFC 2047),
+ * so that the field can travel everywhere. Throws RangeError if the name is none.
  */
 export function formatField(name: string, value: string): string {
   if (!isFieldName(name)) throw new RangeError(`"${name}" is no header field name`)
+  const plain = value.replace(CONTROL, ' ')
+  const words = isAscii(plain) ? plain.split(' ') : encodedWords(plain)
   let line = `${name}:`
   let text = ''
-  for (const word of value.replace(CONTROL, ' ').split(' ')) {
+  for (const word of words) {
     if (word === '') continue
     if (line.length + 1 + word.length > WIDTH && line !== `${name}:`) {
       text += `${line}\r\n`
@@ -19,6 +23,22 @@ export function formatField(name: string, value: string): string {
     line += ` ${word}`
   }
   return `${text}${line}\r\n`
+}
+
+// RFC 2047 section 2: an encoded word has at most 75 characters
+const ENCODED_OCTETS = 42
+
+function encodedWords(text: string): string[] {
+  const words: string[] = []
+  let piece = ''
+  for (const character of text) {
+    if (Buffer.byteLength(piece + character) > ENCODED_OCTETS) {
+      words.push(piece)
+      piece = ''
+    }
+    piece += character
+  }
+  return [...words, piece].map((word) => `=?UTF-8?B?${Buffer.from(word).toString('base64')}?=`)
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed

@@ -48,7 +48,9 @@ export async function inspectWith(
 export function deferred(link: Link, { hook, session }: Place, { log }: RunContext, error: unknown): Verdict {
   const cause = error instanceof Error ? error.message : String(error)
   const { name } = link.plugin
-  log.error({ plugin: name, hook, session, mode: link.mode, cause: cause.slice(0, 500) }, 'a plugin failed')
+  const line = { plugin: name, hook, session, mode: link.mode, cause: cause.slice(0, 500) }
+  if (error instanceof ClientGone) log.info(line, 'an inspection was broken off')
+  else log.error(line, 'a plugin failed')
   return { action: 'defer', reason: `${name} failed`, reply: UNCHECKED }
 }
 
@@ -73,6 +75,9 @@ export function record(
     results: [result],
   }
 }
+
+/** No fault of the plugin. */
+class ClientGone extends Error {}
 
 type Ran<T> = { readonly ms: number; readonly value: T } | { readonly ms: number; readonly error: unknown }
 
@@ -106,7 +111,7 @@ function within<T>(
       reject(error)
     }
     const cancel = clock.after(deadlineMs, () => stop(new Error(`no answer in ${deadlineMs} ms`)))
-    const left = () => stop(new Error('the client has gone'))
+    const left = () => stop(new ClientGone('the client has gone'))
     if (gone?.aborted) left()
     else gone?.addEventListener('abort', left, { once: true })
     // in an async function, so that a throw is a rejection

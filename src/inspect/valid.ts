@@ -14,6 +14,7 @@ export class BadAnswer extends Error {
 const MAX_REASON = 500
 const MAX_FIELDS = 50
 const MAX_VALUE = 16_384
+const LONG_WORD = /\S{901}/
 const MAX_LINES = 10
 const MAX_LINE = 400
 const MAX_MODIFICATIONS = 500
@@ -54,6 +55,8 @@ function checkField(name: unknown, value: unknown): HeaderPair {
   if (name.toLowerCase() === 'received') throw new BadAnswer('a plugin cannot add Received fields')
   if (typeof value !== 'string' || value.length > MAX_VALUE)
     throw new BadAnswer(`the value of ${name} is no valid text`)
+  // RFC 5322 section 2.1.1: a line has at most 998 octets, and only words can be parted
+  if (LONG_WORD.test(value)) throw new BadAnswer(`a word in the value of ${name} is too long for a line`)
   return [name, value]
 }
 

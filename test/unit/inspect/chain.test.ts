@@ -23,9 +23,9 @@ test('a chain asks only where one of its plugins wants to be asked', () => {
     connect: false,
     mail: true,
     rcpt: false,
-    data: false,
+    data: true,
   })
-  assert.equal(chainOf([{ name: 'm', modify: async () => [] }]).asks.data, true)
+  assert.equal(chainOf([{ name: 'm', modify: async () => [] }]).asks.mail, false)
 })
 
 test('the worst verdict wins, and the record has all of them', async () => {
@@ -218,9 +218,14 @@ test('an answer in time leaves no timer behind', async () => {
 test('a client that has gone ends the inspection', async () => {
   const gone = new AbortController()
   const slow: Inspector = { name: 'slow', data: () => new Promise(() => {}) }
-  const waiting = chainOf([slow]).data(chainMessage(), gone.signal)
+  const context = kept()
+  const chain = chainOf([slow], context)
+  const waiting = chain.data(chainMessage(), gone.signal)
   gone.abort()
   assert.equal((await waiting).verdict.action, 'defer')
+  assert.equal((await chain.data(chainMessage(), gone.signal)).verdict.action, 'defer')
+  // that is no fault of the plugin
+  assert.deepEqual(new Set(context.lines.map(({ level }) => level)), new Set(['info']))
 })
 
 test('the other hooks have the same rules', async () => {
@@ -262,8 +267,11 @@ test('in tag mode a plugin at most marks the message', async () => {
 
 test('marks that come from elsewhere are removed, so that ours can be believed', async () => {
   const forged = `x-postern-inspection: virus; would=continue\r\n${MESSAGE}`
-  const text = await textOf(await chainOf([inspector('a', CONTINUE)]).data(chainMessage(forged), never))
-  assert.equal(text, MESSAGE)
+  for (const plugin of [inspector('a', CONTINUE), { name: 'b', mail: async () => CONTINUE }]) {
+    const chain = chainOf([plugin])
+    assert.ok(chain.asks.data)
+    assert.equal(await textOf(await chain.data(chainMessage(forged), never)), MESSAGE)
+  }
 })
 
 const modifier = (answer: unknown): Modifier => ({ name: 'm', modify: async () => answer as never })
@@ -298,6 +306,7 @@ test('the values of added fields cannot start another field, and are folded', as
 const bad: readonly (readonly [string, unknown])[] = [
   ['answers no list', null],
   ['names no field', [{ do: 'addHeader', name: 'X A', value: 'x' }]],
+  ['adds a word that fits on no line', [{ do: 'addHeader', name: 'X-A', value: 'x'.repeat(901) }]],
   ['adds a trace field', [{ do: 'addHeader', name: 'Received', value: 'x' }]],
   ['removes the trace', [{ do: 'removeHeader', name: 'received' }]],
   ['does something unknown', [{ do: 'explode' }]],

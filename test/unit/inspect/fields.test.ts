@@ -25,6 +25,17 @@ test('whatever the value, there is one field', () => {
   )
 })
 
+test('a value that is not ASCII travels as encoded words', () => {
+  const value = 'Zoë Björnsdóttir 谢谢 '.repeat(10).trim()
+  const text = formatField('X-A', value)
+  assert.match(text, /^[\x20-\x7e\r\n]*$/)
+  for (const line of text.split('\r\n')) assert.ok(line.length <= 78)
+  const words = text.match(/=\?UTF-8\?B\?[^?]*\?=/g) ?? []
+  for (const word of words) assert.ok(word.length <= 75)
+  const decoded = words.map((word) => Buffer.from(word.slice(10, -2), 'base64').toString()).join('')
+  assert.equal(decoded, value)
+})
+
 test('names are those of RFC 5322', () => {
   for (const name of ['X-A', 'a', '!weird~']) assert.ok(isFieldName(name), name)
   for (const name of ['', 'X A', 'X:A', 'Ä', 'X\r\n', 'x'.repeat(77)]) assert.ok(!isFieldName(name), name)
