@@ -8,6 +8,7 @@ import {
   isScalar,
   isSeq,
   LineCounter,
+  type Pair,
   parseAllDocuments,
   visit,
 } from 'yaml'
@@ -56,7 +57,14 @@ function readLimited(file: string): string {
 /** The same from text. */
 export function parseSource(file: string, text: string): Read {
   const lines = new LineCounter()
-  const options = { lineCounter: lines, prettyErrors: false, version: '1.2', logLevel: 'silent' } as const
+  const options = {
+    lineCounter: lines,
+    prettyErrors: false,
+    version: '1.2',
+    logLevel: 'silent',
+    // compares every key of a map with every other: slow with thousands of domains. `oddities` does it
+    uniqueKeys: false,
+  } as const
   const found = parseAllDocuments(text, options)
   const documents = Array.isArray(found) ? found : []
   try {
@@ -88,11 +96,10 @@ function faults(document: Document.Parsed): readonly Fault[] {
 
 // where the parser's own words would puzzle an operator
 const WORDS: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'this key stands here a second time',
   BLOCK_AS_IMPLICIT_KEY: "a second ':' on one line: put the value in quotes, or on a line of its own",
 }
 
-/** What YAML allows and a configuration does not: aliases of nothing, keys that are not text. */
+/** What YAML allows and a configuration does not: aliases of nothing, keys that are no words or stand twice. */
 function oddities(document: Document.Parsed): readonly Fault[] {
   const found: Fault[] = []
   visit(document, {
@@ -100,12 +107,24 @@ function oddities(document: Document.Parsed): readonly Fault[] {
       const message = `there is no anchor &${node.source} above this`
       if (node.resolve(document) === undefined) found.push({ offset: start(node) ?? 0, message })
     },
-    Pair(_, { key, value }) {
-      const usable = isScalar(key) && key.value !== null && key.value !== '__proto__'
-      if (!usable) found.push({ offset: start(key) ?? start(value) ?? 0, message: 'a key must be a word' })
+    Map(_, { items }) {
+      found.push(...keyFaults(items))
     },
   })
   return found
+}
+
+function keyFaults(pairs: readonly Pair[]): Fault[] {
+  const seen = new Set<string>()
+  return pairs.flatMap(({ key, value }) => {
+    const offset = start(key) ?? start(value) ?? 0
+    const usable = isScalar(key) && key.value !== null && key.value !== '__proto__'
+    if (!usable) return [{ offset, message: 'a key must be a word' }]
+    const name = String(key.value)
+    const twice = seen.has(name)
+    seen.add(name)
+    return twice ? [{ offset, message: 'this key stands here a second time' }] : []
+  })
 }
 
 const whole = (file: string, message: string): Problem => ({
