@@ -53,9 +53,9 @@ async function drained(daemon: Daemon, arrivals: Arrivals, acknowledged: Readonl
     detail: () =>
       `${arrivals.missing(acknowledged).length} of ${acknowledged.size} missing\n${daemon.log.slice(-3000)}`,
   })
-  const empty = async () => {
-    const { messages } = (await daemon.json('queue', 'list')) as { messages: unknown[] }
-    return messages.length === 0
-  }
-  await waitFor(empty, { what: 'an empty spool', timeoutMs: 60_000, everyMs: 500 })
+  await waitFor(async () => (await daemon.queue()).length === 0, {
+    what: 'an empty spool',
+    timeoutMs: 60_000,
+    everyMs: 500,
+  })
 }

@@ -8,8 +8,11 @@ import { run } from '../support/process.ts'
 
 const QUICKSTART = fileURLToPath(new URL('../../scripts/quickstart', import.meta.url))
 
-const alive = (pid: number): boolean => existsSync(`/proc/${pid}`)
-const processes = (output: string): number[] => [...output.matchAll(/\bprocess (\d+)/g)].map(([, pid]) => Number(pid))
+/** A process that has ended and was not yet reaped has an empty command line. */
+const alive = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== ''
+const processes = (output: string): number[] =>
+  [...output.matchAll(/Listens on .*\bprocess (\d+)/g)].map(([, pid]) => Number(pid))
 
 test('scripts/quickstart --once sends two messages over TLS, shows their trace, and leaves nothing running', async () => {
   const { code, stdout, stderr } = await run(QUICKSTART, ['--once'])

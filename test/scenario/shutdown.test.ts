@@ -7,6 +7,7 @@ import { startDaemon } from '../support/daemon.ts'
 import { mail } from '../support/eml.ts'
 import { Dialogue, startLoad } from '../support/load.ts'
 import { answers, freePort } from '../support/ports.ts'
+import { defer } from '../support/scope.ts'
 import { startSink } from '../support/sink.ts'
 import { submit } from '../support/submit.ts'
 import { waitFor } from '../support/wait.ts'
@@ -41,8 +42,7 @@ test('a delivery that is in flight at SIGTERM is finished, not repeated', async 
 
   sink.delayMs = 0
   await daemon.start()
-  const { messages } = (await daemon.json('queue', 'list')) as { messages: unknown[] }
-  assert.deepEqual(messages, [])
+  assert.deepEqual(await daemon.queue(), [])
   assert.equal(sink.messages.length, 1)
 })
 
@@ -51,7 +51,7 @@ test('a transaction that is open at SIGTERM may finish; new connections are not 
   const port = await freePort()
   const daemon = await startDaemon(t, relayConfig({ port, nextHop: sink.port }))
   const line = new Dialogue(connect({ host: '127.0.0.1', port }))
-  t.after(() => line.close())
+  defer(t, () => line.close())
   await line.expect('220')
   await line.say('EHLO client.test\r\n', '250')
   await line.say('MAIL FROM:<ward@client.test>\r\n', '250')
@@ -68,7 +68,7 @@ test('an idle session is told 421 at SIGTERM and does not hold the daemon up', a
   const port = await freePort()
   const daemon = await startDaemon(t, relayConfig({ port, nextHop: 9 }))
   const line = new Dialogue(connect({ host: '127.0.0.1', port }))
-  t.after(() => line.close())
+  defer(t, () => line.close())
   await line.expect('220')
   await line.say('EHLO client.test\r\n', '250')
   const began = performance.now()

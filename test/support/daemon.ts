@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import type { ApiMessage, ApiQueuePage, ApiStatus } from '../../src/admin/api.ts'
+import { adminGet } from './admin.ts'
 import { temporaryFolder } from './folder.ts'
 import { answers } from './ports.ts'
 import { type Ended, end, type Finished, type Running, run, start } from './process.ts'
@@ -123,9 +125,9 @@ export class Daemon {
     return ended
   }
 
-  /** Runs an operator's command against this daemon. */
+  /** Runs an operator's command against this daemon, whatever its configuration file holds now. */
   cli(...args: string[]): Promise<Finished> {
-    return run(POSTERN, [...args, '--config', this.configFile, '--state', this.stateDir])
+    return run(POSTERN, [...args, '--socket', this.#socket])
   }
 
   /** Likewise, with `--json`: its parsed output. Throws with what it printed when it fails. */
@@ -133,6 +135,19 @@ export class Daemon {
     const { code, stdout, stderr } = await this.cli(...args, '--json')
     if (code !== 0) throw new Error(`postern ${args.join(' ')} exited ${code}: ${stderr}${stdout}`)
     return JSON.parse(stdout)
+  }
+
+  /** The first page of the queue. */
+  async queue(): Promise<readonly ApiMessage[]> {
+    return ((await adminGet(this.#socket, '/v1/queue')) as ApiQueuePage).messages
+  }
+
+  async status(): Promise<ApiStatus> {
+    return (await adminGet(this.#socket, '/v1/status')) as ApiStatus
+  }
+
+  get #socket(): string {
+    return join(this.stateDir, 'admin.sock')
   }
 
   #process(): Running {

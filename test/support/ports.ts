@@ -13,7 +13,8 @@ let next = LOWEST + ((process.pid * PER_PROCESS) % (HIGHEST - LOWEST))
 export async function freePort(): Promise<number> {
   for (;;) {
     next = next >= HIGHEST ? LOWEST : next + 1
-    if (await bindable(next)) return next
+    const port = next
+    if (await bindable(port)) return port
   }
 }
 

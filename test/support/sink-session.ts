@@ -144,7 +144,8 @@ export class SinkSession {
 
   #rcpt(line: string): void {
     const [, address = '', parameters = ''] = PATH.exec(line) ?? []
-    if (this.#answer('rcpt', line, '250 2.1.5 ok')) this.#rcptTo.push({ address, parameters })
+    if (this.#mail === null) this.#say('503 5.5.1 no sender')
+    else if (this.#answer('rcpt', line, '250 2.1.5 ok')) this.#rcptTo.push({ address, parameters })
   }
 
   #data(line: string): void {
