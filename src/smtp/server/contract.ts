@@ -52,7 +52,7 @@ export interface Transaction {
   readonly rcptTo: readonly Recipient[]
 }
 
-/** A reply; `close` ends the session after it was sent. */
+/** A reply; `close` ends the session after it was sent, and so does the code 421. */
 export type HandlerReply = Reply & { readonly close?: true }
 
 /**

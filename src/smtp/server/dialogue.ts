@@ -57,11 +57,13 @@ export class Dialogue {
   begin(): void {
     if (this.#phase === 'over') return
     const { handler, session } = this.#talk
-    this.#ask(
-      () => handler.connect(session),
-      (answer) => this.#greet(answer),
-    )
-    this.#run()
+    this.#contain(() => {
+      this.#ask(
+        () => handler.connect(session),
+        (answer) => this.#greet(answer),
+      )
+      this.#run()
+    })
   }
 
   /** A handshake has begun. */
@@ -84,6 +86,10 @@ export class Dialogue {
 
   /** Bytes from the client; `done` asks for more. */
   receive(chunk: Buffer, done: () => void): void {
+    this.#contain(() => this.#receive(chunk, done))
+  }
+
+  #receive(chunk: Buffer, done: () => void): void {
     this.#talk.session.bytesIn += chunk.length
     this.#touch()
     if (this.#phase === 'greeting' && this.#talk.options.earlyTalk !== 'allow') this.#talkedEarly = true
@@ -105,7 +111,7 @@ export class Dialogue {
     }
     const inTransaction = transaction !== null
     const reply = overdue({ startedAt: this.#startedAt, since: this.#since, intake, inTransaction }, limits, now)
-    if (reply !== null) this.#sayNow(reply)
+    if (reply !== null) this.#contain(() => this.#sayNow(reply))
   }
 
   /** The server closes: now, if nothing is under way, otherwise after the transaction. */
@@ -209,11 +215,23 @@ export class Dialogue {
 
   #resume(next: () => void): void {
     this.#waiting = false
-    if (this.#phase !== 'over') {
-      this.#touch()
-      next()
+    this.#contain(() => {
+      if (this.#phase !== 'over') {
+        this.#touch()
+        next()
+      }
+      this.#run()
+    })
+  }
+
+  /** A fault of our own ends this session, and no other. */
+  #contain(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#talk.guard.failed(error, 'a session failed')
+      this.#abandon('lost')
     }
-    this.#run()
   }
 
   #greet(answer: HandlerReply): void {
@@ -237,7 +255,8 @@ export class Dialogue {
     const { guard, handler, session, tally, limits, wantsTls } = this.#talk
     this.#out += wireText(answer)
     if (answer.own === true) guard.tell(() => handler.refused?.(session, answer))
-    if (answer.close === true) {
+    // RFC 5321 section 3.8: 421 says that the connection closes
+    if (answer.close === true || answer.code === 421) {
       this.#end(answer.end ?? 'refused')
       return
     }

@@ -33,12 +33,18 @@ export class Guard {
 
   /** The answer if it is a reply, otherwise 451: what is none might be read as a promise. */
   sound(answer: HandlerReply): HandlerReply {
-    const isReply = Number.isInteger(answer?.code) && answer.code >= 200 && answer.code < 600
-    return isReply ? answer : this.failed(new TypeError('the handler gave no reply'))
+    return isReply(answer) ? answer : this.failed(new TypeError('the handler gave no reply'))
   }
 
-  readonly failed = (error: unknown): Reply => {
-    this.#settings.options.log.error({ session: this.#session, err: error }, 'the handler of a session failed')
+  readonly failed = (error: unknown, what = 'the handler of a session failed'): Reply => {
+    this.#settings.options.log.error({ session: this.#session, err: error }, what)
     return FAILED
   }
 }
+
+const isReply = (answer: HandlerReply): boolean =>
+  Number.isInteger(answer?.code) &&
+  answer.code >= 200 &&
+  answer.code < 600 &&
+  Array.isArray(answer.lines) &&
+  answer.lines.every((line) => typeof line === 'string')

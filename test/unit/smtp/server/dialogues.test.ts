@@ -248,6 +248,11 @@ const DIALOGUES: readonly (readonly [string, Dialogue, WireOptions?])[] = [
     },
   ],
   [
+    'a handler whose answer lacks its text',
+    [...EHLO, 'C: MAIL FROM:<>', 'S: 451 4.3.0 Local error, try again later'],
+    { handler: { mail: () => ({ code: 250 }) as never } },
+  ],
+  [
     'a handler whose answer is no reply',
     [
       ...EHLO,
