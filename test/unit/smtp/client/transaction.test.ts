@@ -77,6 +77,7 @@ for (const [way, extensions] of WAYS) {
     const refused = await session.send(envelopeTo(THREE.slice(0, 2)), textContent())
     assert.deepEqual(outcome(refused), Array(2).fill('failed 550 in rcpt'))
     assert.equal(session.usable, true)
+    assert.equal(peer.commands.includes('DATA'), extensions.includes('PIPELINING'))
     assert.deepEqual(outcome(await session.send(envelopeTo(), textContent())), ['relayed 250 in end'])
     assert.equal(peer.messages.length, 1)
     assert.equal(peer.commands.filter((command) => command === 'RSET').length, 1)
@@ -295,6 +296,39 @@ test('A peer that takes no content is given up after the time for a block.', asy
   const result = await session.send(envelopeTo(), pieceContent(Array<Buffer>(500).fill(piece)))
   assert.deepEqual(outcome(result), ['unknown'])
   assert.deepEqual([result.failure?.phase, result.failure?.text], ['content', `no content taken in ${BRIEF_MS} ms`])
+})
+
+test('A stream that is slow but goes on may take longer than the time for a block.', async (t) => {
+  const peer = await startPeer(t)
+  const session = await openTo(t, peer, { timeouts: timeouts({ block: BRIEF_MS * 2 }) })
+  const content = {
+    ...pieceContent(Array<Buffer>(6).fill(Buffer.from('slow\r\n'))),
+    async *stream() {
+      for (let i = 0; i < 6; i++) {
+        await new Promise((resolve) => setTimeout(resolve, BRIEF_MS / 2))
+        yield Buffer.from('slow\r\n')
+      }
+    },
+  }
+  assert.deepEqual(outcome(await session.send(envelopeTo(), content)), ['relayed 250 in end'])
+})
+
+test('A stream is closed when nothing more of it is wanted.', async (t) => {
+  const peer = await startPeer(t, { parts: { data: thenClose('354 Go') } })
+  const session = await openTo(t, peer)
+  const closed = Promise.withResolvers<void>()
+  const content = {
+    ...pieceContent([], 1e12),
+    async *stream() {
+      try {
+        yield* endless()
+      } finally {
+        closed.resolve()
+      }
+    },
+  }
+  assert.deepEqual(outcome(await session.send(envelopeTo(), content)), ['unknown'])
+  await closed.promise
 })
 
 const many = (count: number) => Array<Buffer>(count).fill(Buffer.from(`${'x'.repeat(76)}\r\n`.repeat(1000)))
