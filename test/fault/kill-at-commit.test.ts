@@ -41,7 +41,7 @@ for (const point of POINTS) {
         judge(life)
       })
     await Promise.all(Array.from({ length: COMMITS }, (_, i) => one(i + 1)))
-    t.diagnostic(`killed at commits ${killed.sort().join(', ')} of ${COMMITS}`)
+    t.diagnostic(`killed at commits ${killed.toSorted((a, b) => a - b).join(', ')} of ${COMMITS}`)
     assert.ok(killed.includes(1), 'the first commit was never reached')
   })
 }

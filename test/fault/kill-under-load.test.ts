@@ -13,7 +13,7 @@ import { waitFor } from '../support/wait.ts'
 /** SIGKILLs in one run. Set it to hundreds before a release. */
 const ROUNDS = Number(process.env.POSTERN_KILL_ROUNDS ?? 8)
 /** A kill comes at a random moment after so many more acknowledgements. */
-const PER_ROUND = 600
+const PER_ROUND = 2000
 const LONGEST_LIFE_MS = 1000
 
 test(`${ROUNDS} SIGKILLs under load lose no acknowledged message and send under 1 % twice`, async (t) => {
