@@ -7,14 +7,13 @@ import type { HostsRoute, Route, RouteTable, RouteTls } from '../deliver/route.t
 /** What delivery decides by, from the configuration. Throws Error, in words for the operator, if a file of authorities cannot be read. */
 export function deliverOptions(config: Config, listening: DeliverOptions['lookup']['ownAddresses']): DeliverOptions {
   const { queue, delivery } = config
-  const schedule = { waitsMs: queue.schedule, jitter: queue.jitter }
   return {
     ...DELIVER_DEFAULTS,
     hostname: config.hostname,
     helo: delivery.helo,
     routes: routeTable(config),
-    retry: schedule,
-    backOff: schedule,
+    retry: { waitsMs: queue.schedule, jitter: queue.jitter },
+    backOff: { waitsMs: queue.backOff, jitter: queue.jitter },
     lifetimeMs: queue.lifetime,
     bounceLifetimeMs: Math.min(queue.bounceLifetime, queue.lifetime),
     delayNoticeMs: queue.delayNotice,
@@ -25,14 +24,24 @@ export function deliverOptions(config: Config, listening: DeliverOptions['lookup
     localAddresses: [delivery.localAddressV4, delivery.localAddressV6].filter((address) => address !== null),
     lookup: {
       ...DELIVER_DEFAULTS.lookup,
+      maxHosts: delivery.maxHosts,
+      maxAddresses: delivery.maxAddresses,
       families: delivery.families.map((family) => (family === 'ipv4' ? 4 : 6)),
       ownNames: [config.hostname, delivery.helo],
       ownAddresses: listening,
     },
-    notifications: { ...DELIVER_DEFAULTS.notifications, postmaster: null },
+    notifications: notifications(config),
     askTimeoutMs: config.recipientCheck.timeout,
   }
 }
+
+const notifications = ({ notifications: found }: Config): DeliverOptions['notifications'] => ({
+  from: found.from,
+  postmaster: null,
+  returned: found.returned,
+  fullBytes: found.fullSize,
+  headerBytes: found.headerSize,
+})
 
 function concurrency({ queue: { concurrency: found } }: Config): DeliverOptions['concurrency'] {
   const { initial, perDestination, total } = found

@@ -86,23 +86,22 @@ export class Listeners {
     const { log, clock } = this.#seams
     const server = createSmtpServer({
       ...this.#options(listener, config, tls),
+      proxies: listener.proxies,
       handler: () => this.#handle(listener),
       log,
       clock,
     })
-    const { address, port } = listener
-    const bound = await server.listen(port, address ?? '::').catch((error: Error) => {
-      throw new ListenFailed(`cannot listen on ${address ?? '*'} port ${port}: ${error.message}`, { cause: error })
-    })
+    const bound = await bind(server, listener)
     log.info({ ...bound, tls: listener.tls }, 'listening')
     return { listener, server, bound }
   }
 
-  #options({ tls: mode }: Listener, config: Config, contexts: TlsContexts | null) {
+  #options({ tls: mode, earlyTalk }: Listener, config: Config, contexts: TlsContexts | null) {
     return {
       hostname: config.hostname,
       tls: serverTls(mode, config, () => this.#tls ?? contexts),
       limits: wireLimits(config),
+      earlyTalk,
     } satisfies Partial<SmtpServerOptions>
   }
 
@@ -144,10 +143,24 @@ export class Listeners {
   }
 }
 
+/** Every address: IPv6 with IPv4 in it, or IPv4 alone where the machine has no IPv6. */
+async function bind(server: SmtpServer, { address, port }: Listener): Promise<Open['bound']> {
+  try {
+    if (address !== null) return await server.listen(port, address)
+    return await server.listen(port, '::').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EAFNOSUPPORT' && error.code !== 'EADDRNOTAVAIL') throw error
+      return server.listen(port, '0.0.0.0')
+    })
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ListenFailed(`cannot listen on ${address ?? '*'} port ${port}: ${why}`, { cause: error })
+  }
+}
+
 const TOO_MANY: HandlerReply = { ...reply(421, '4.3.2', 'Too many connections here; try again later'), close: true }
 
-/** A listener with another mode of TLS is another listener: the server of the old one cannot change it. */
-const keyOf = ({ address, port, tls }: Listener): string => `${address ?? '*'} ${port} ${tls}`
+/** A listener with another mode of TLS, or other proxies, is another listener: a server cannot change these. */
+const keyOf = ({ address, port, tls, proxies }: Listener): string => [address ?? '*', port, tls, ...proxies].join(' ')
 
 function serverTls(mode: Listener['tls'], { tls }: Config, contexts: () => TlsContexts | null): ServerTls {
   if (mode === 'none') return { mode }
@@ -168,6 +181,8 @@ const wireLimits = ({ limits }: Config): Partial<WireLimits> => ({
   uselessCommands: limits.commandsWithoutTransaction,
   errors: limits.errors,
   idleMs: limits.idle,
+  tlsMs: limits.tlsTime,
+  sessionMs: limits.sessionTime,
   dataMs: limits.dataTime,
   commandLine: limits.commandLine,
 })

@@ -11,9 +11,10 @@ import {
   formatProblem,
   type LoadOptions,
   loadConfig,
-  type Reserve,
+  reserveBytes,
 } from '../config/index.ts'
 import { createDeliver, type Deliver } from '../deliver/deliver.ts'
+import type { Chain } from '../inspect/chain.ts'
 import type { Ledger } from '../ledger/contract.ts'
 import { openLedger } from '../ledger/open.ts'
 import { createResolver } from '../net/dns-resolver.ts'
@@ -25,7 +26,7 @@ import { watchQueue } from '../observe/queue-gauges.ts'
 import { createMetrics, type MetricsRegistry } from '../observe/registry.ts'
 import { type OpenSpool, openSpool } from '../spool/open.ts'
 import { acceptOptions } from './accept-options.ts'
-import { CurrentChain, chainOf } from './chain.ts'
+import { chainOf } from './chain.ts'
 import { deliverOptions } from './deliver-options.ts'
 import { Listeners } from './listeners.ts'
 import { CurrentRecipients } from './recipients.ts'
@@ -42,7 +43,7 @@ interface Rooms {
   readonly ledger: Ledger
   readonly spool: OpenSpool
   readonly deliver: Deliver
-  readonly chain: CurrentChain
+  readonly chain: Chain
   readonly recipients: CurrentRecipients
   readonly accept: Accept
   readonly listeners: Listeners
@@ -59,6 +60,7 @@ export class Relay {
   readonly #startedAt: number
   readonly #eventLoop: EventLoopWatch
   #config: Config
+  #chain: Chain
   #phase: 'starting' | 'running' | 'stopping' = 'starting'
   #admin: AdminServer | null = null
   #http: ObserveHttp | null = null
@@ -70,6 +72,7 @@ export class Relay {
     this.#source = source
     this.#outside = outside
     this.#rooms = rooms
+    this.#chain = rooms.chain
     this.#startedAt = outside.clock.now()
     this.#eventLoop = watchEventLoop(rooms.metrics)
     this.broken = rooms.spool.broken
@@ -190,13 +193,13 @@ export class Relay {
     if (!loaded.ok) return loaded.problems.map(formatProblem)
     const { config } = loaded
     const { sink, clock } = this.#outside
-    const { accept, chain, recipients, deliver, listeners, metrics } = this.#rooms
+    const { accept, recipients, deliver, listeners, metrics } = this.#rooms
     const nextAccept = acceptOptions(config)
     const nextChain = await chainOf(config, { log: sink.log, clock, metrics })
     deliverOptions(config, listeners.addresses())
     await listeners.apply(config)
-    accept.update(nextAccept)
-    chain.exchange(nextChain)
+    accept.update(nextAccept, nextChain)
+    this.#exchangeChain(nextChain, config)
     recipients.exchange(config)
     deliver.update(deliverOptions(config, listeners.addresses()))
     sink.setLevel(config.log.level)
@@ -206,14 +209,21 @@ export class Relay {
     return []
   }
 
+  /** Open transactions end under the chain that they began with, so it is closed when the last of them must have ended. */
+  #exchangeChain(next: Chain, { limits }: Config): void {
+    const before = this.#chain
+    this.#chain = next
+    this.#outside.clock.after(limits.sessionTime + limits.dataTime, () => void before.close())
+  }
+
   /** Stops taking mail, lets what is under way end within the configured time, then closes everything. */
   async stop(): Promise<void> {
     this.#phase = 'stopping'
-    const { listeners, deliver, spool, ledger, chain } = this.#rooms
+    const { listeners, deliver, spool, ledger } = this.#rooms
     const { grace } = this.#config.shutdown
     await listeners.close(grace)
     await deliver.close(grace)
-    await chain.close()
+    await this.#chain.close()
     await this.#http?.close()
     await this.#admin?.close()
     this.#eventLoop.stop()
@@ -231,8 +241,7 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
   spool.connectJournal(ledger.connect())
   const resolver = createResolver(dnsOptions(config), clock)
   const deliver = createDeliver(deliverOptions(config, []), { ...seams, spool, resolver, store: null })
-  const chain = new CurrentChain()
-  chain.exchange(await chainOf(config, seams))
+  const chain = await chainOf(config, seams)
   const recipients = new CurrentRecipients(config)
   const accept = createAccept(acceptOptions(config), {
     ...seams,
@@ -249,22 +258,18 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
 
 async function spoolOptions({ state, spool }: Config) {
   await mkdir(state.spool, { recursive: true, mode: 0o700 })
+  const { bsize, blocks } = await statfs(state.spool)
   return {
     path: state.spool,
     contentInRowBytes: spool.contentInRow,
-    reserveBytes: await reserveBytes(state.spool, spool.reserve),
+    reserveBytes: reserveBytes(spool.reserve, bsize * blocks),
   }
-}
-
-async function reserveBytes(path: string, reserve: Reserve): Promise<number> {
-  if (reserve.is === 'bytes') return reserve.bytes
-  const { bsize, blocks } = await statfs(path)
-  return Math.floor(bsize * blocks * reserve.share)
 }
 
 const dnsOptions = ({ dns }: Config) => ({
   servers: dns.servers.map(formatHostPort),
   timeoutMs: dns.timeout,
   tries: dns.attempts,
+  deadlineMs: dns.deadline,
   cache: { entries: dns.cache, maxTtl: dns.maxTtl / 1000, maxNegativeTtl: dns.negativeTtl / 1000 },
 })
