@@ -154,15 +154,16 @@ class Delivery implements Deliver {
     await Promise.all([this.#feeder.stop(), this.#sweeper.stop()])
     this.#keeper.closeIdle(0)
     const over = Promise.withResolvers<void>()
-    const cancel = this.#deps.clock.after(graceMs, () => {
-      this.#runner.abandon()
-      over.resolve()
-    })
+    const { clock } = this.#deps
+    const cancels = [
+      clock.after(graceMs, () => this.#runner.abandon()),
+      clock.after(graceMs + LAST_WORDS_MS, () => over.resolve()),
+    ]
     this.#dispatcher.giveBackAll()
     await this.#empty()
     // A spool that cannot be written would hold us up for ever: the leases lapse
     await Promise.race([this.#settler.drained(), over.promise])
-    cancel()
+    for (const cancel of cancels) cancel()
     this.#keeper.stop()
   }
 
@@ -255,4 +256,6 @@ class Delivery implements Deliver {
   }
 }
 
+// After what was under way has been broken off: time to write down how it ended
+const LAST_WORDS_MS = 5_000
 const NOBODY_TO_ASK = ownReply(451, '4.3.5', 'the mailboxes of this relay are not asked this way')

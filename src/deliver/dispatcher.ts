@@ -51,7 +51,9 @@ export class Dispatcher {
   hasRoomFor(destination: string, strict: boolean): boolean {
     const lane = this.#lane(destination, strict)
     const { hop } = lane
-    if (!this.hasRoom || lane.isFull || lane.more || this.#isResting(lane)) return false
+    // What comes after goes the same way, or it would overtake for ever
+    if (lane.isFull) lane.more = true
+    if (!this.hasRoom || lane.more || this.#isResting(lane)) return false
     return hop === null || this.#isOpenTo(hop)
   }
 

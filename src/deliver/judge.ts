@@ -3,7 +3,7 @@ import { isNotifyWanted, type NotifiedRecipient } from '../mail/notification.ts'
 import { type Reply, replyText } from '../mail/reply.ts'
 import type { RecipientReply } from '../smtp/client/contract.ts'
 import type { Lease, RecipientResult } from '../spool/contract.ts'
-import { isOwn, ownReply, statusOf } from './replies.ts'
+import { asOwn, isOwn, ownReply, statusOf } from './replies.ts'
 
 /** What an attempt means for each recipient of a lease. */
 export interface Judgement {
@@ -59,9 +59,14 @@ class Judging implements Judgement {
   }
 
   take(index: number, recipient: Recipient, said: RecipientReply): void {
-    if (said.is === 'relayed') this.#succeed(index, recipient, said.reply)
-    else if (said.is === 'failed') this.#fail(index, recipient, said.reply, statusOf(said.reply), said.reply)
-    else this.#defer(index, recipient, said.is === 'deferred' ? said.reply : this.#context.otherwise)
+    if (said.is === 'unknown') this.#defer(index, recipient, this.#context.otherwise)
+    else this.#hear(index, recipient, said.is, said.ours === true ? asOwn(said.reply) : said.reply)
+  }
+
+  #hear(index: number, recipient: Recipient, is: 'relayed' | 'failed' | 'deferred', reply: Reply): void {
+    if (is === 'relayed') this.#succeed(index, recipient, reply)
+    else if (is === 'failed') this.#fail(index, recipient, reply, statusOf(reply), reply)
+    else this.#defer(index, recipient, reply)
   }
 
   #succeed(index: number, recipient: Recipient, reply: Reply): void {

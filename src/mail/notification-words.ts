@@ -32,7 +32,7 @@ export function explanation(notification: Notification): string {
   return lines.join('\r\n')
 }
 
-const paragraph = (text: string): string[] => [...wrap(text, WIDTH), '']
+const paragraph = (text: string): string[] => (text === '' ? [] : [...wrap(text, WIDTH), ''])
 
 function opening({ action, original, recipients }: Notification): string {
   const to = recipients.length === 1 ? 'this address' : 'these addresses'

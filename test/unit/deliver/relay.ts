@@ -95,11 +95,15 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
     return stored.queueId
   }
   const goTo = async (timeMs: number): Promise<void> => {
+    await quiet(deliver, spool)
     while (clock.now() < timeMs) {
       const due = (await spool.nextDue()) ?? timeMs
       clock.goTo(Math.min(timeMs, Math.max(due, clock.now() + 1000)))
       await quiet(deliver, spool)
     }
+    // What the timer would find within its next minute
+    await deliver.sweep()
+    await quiet(deliver, spool)
   }
   return {
     clock,

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { DELIVER_DEFAULTS } from '../../../src/deliver/options.ts'
+import type { Hold } from '../../../src/spool/contract.ts'
+import { freePort } from '../../support/ports.ts'
+import { parseReport } from '../../support/report.ts'
+import { startSink } from '../../support/sink.ts'
+import { hosts, newMessage, type RelaySetting, routes, startRelay } from './relay.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+async function setUp(t: TestContext, options: RelaySetting['options'] = {}) {
+  const home = await startSink(t)
+  const table = routes({ 'royal.example.test': hosts(home.port) }, hosts(await freePort()))
+  const relay = await startRelay(t, { options: { routes: table, ...options } })
+  const reports = () => home.messages.map(({ content }) => parseReport(content))
+  return { home, relay, reports, start: relay.clock.now() }
+}
+
+describe('a delay notice', () => {
+  it('comes once, after its time, and says until when it is tried', async (t) => {
+    const { relay, reports, start } = await setUp(t)
+    await relay.submit({ to: ['a@example.org', 'b@example.net'], envelope: { envid: 'E1' } })
+    await relay.goTo(start + 4 * HOUR - 60_000)
+    assert.equal(reports().length, 0)
+    await relay.goTo(start + 12 * HOUR)
+    assert.equal(reports().length, 2, 'one for each destination')
+    const [report] = reports()
+    assert.equal(report?.header.get('subject'), 'Your message is delayed')
+    assert.equal(report?.perMessage.get('original-envelope-id'), 'E1')
+    const group = report?.perRecipient[0]
+    assert.equal(group?.get('action'), 'delayed')
+    assert.equal(group?.get('status'), '4.4.1')
+    assert.equal(group?.get('will-retry-until'), 'Sat, 7 Nov 2026 09:00:00 +0000')
+    assert.match(group?.get('diagnostic-code') ?? '', /^x-postern; .*connection refused/)
+    assert.equal(report?.returned?.type, 'text/rfc822-headers')
+  })
+
+  it('is never sent where the operator switched it off, nor for a bounce', async (t) => {
+    const off = await setUp(t, { delayNoticeMs: null })
+    await off.relay.submit({ to: 'a@example.org' })
+    await off.relay.advance(6 * HOUR)
+    assert.equal(off.reports().length, 0)
+    const bounce = await setUp(t)
+    await bounce.relay.submit({ from: null, to: 'a@example.org' })
+    await bounce.relay.advance(6 * HOUR)
+    assert.equal(bounce.home.connections, 0)
+  })
+})
+
+describe('a message that is too old', () => {
+  it('goes back to its sender with the last reason and the time that it waited', async (t) => {
+    const { relay, reports, start } = await setUp(t, { delayNoticeMs: null })
+    await relay.submit({ to: 'a@example.org' })
+    await relay.goTo(start + 5 * DAY - 60_000)
+    assert.equal(reports().length, 0)
+    await relay.goTo(start + 5 * DAY + 5 * 60_000)
+    const [report] = reports()
+    assert.equal(report?.perRecipient[0]?.get('action'), 'failed')
+    assert.equal(report?.perRecipient[0]?.get('status'), '4.4.7')
+    assert.match(report?.perRecipient[0]?.get('diagnostic-code') ?? '', /^x-postern; 451 4\.4\.1 .*connection refused/)
+    assert.deepEqual((await relay.spool.summary()).states, { pending: 0, leased: 0, held: 0 })
+    assert.equal(relay.counted.get('postern_failed_total{expired}'), 1)
+  })
+
+  it('goes back with the reason of its destination where it was never its turn', async (t) => {
+    const { relay, reports } = await setUp(t, { delayNoticeMs: null })
+    for (let i = 0; i < 3; i++) await relay.submit({ to: `a${i}@example.org` })
+    await relay.advance(5 * DAY + 5 * 60_000)
+    assert.equal(reports().length, 3)
+    for (const { perRecipient } of reports())
+      assert.match(perRecipient[0]?.get('diagnostic-code') ?? '', /connection refused/)
+  })
+
+  it('is dropped where nobody is to be told', async (t) => {
+    const { relay, reports } = await setUp(t)
+    await relay.submit({ from: null, to: 'a@example.org' })
+    await relay.submit({ to: [{ to: 'b@example.org', notify: ['never'] }] })
+    await relay.advance(5 * DAY + 5 * 60_000)
+    assert.equal(reports().length, 0)
+    assert.deepEqual((await relay.spool.summary()).states, { pending: 0, leased: 0, held: 0 })
+  })
+
+  it('may be so earlier where it is a bounce', async (t) => {
+    const { relay } = await setUp(t, { bounceLifetimeMs: DAY })
+    await relay.submit({ from: null, to: 'a@example.org' })
+    await relay.advance(DAY - HOUR)
+    assert.equal((await relay.spool.summary()).states.pending, 1)
+    await relay.advance(2 * HOUR + 10 * 60_000)
+    assert.equal((await relay.spool.summary()).states.pending, 0)
+  })
+
+  it('fails at its last attempt rather than waiting for another', async (t) => {
+    const hop = await startSink(t, { fault: ({ phase }) => (phase === 'rcpt' ? { reply: '452 4.2.2 full' } : null) })
+    const home = await startSink(t)
+    const table = routes({ 'royal.example.test': hosts(home.port) }, hosts(hop.port))
+    const relay = await startRelay(t, {
+      options: { routes: table, sweepMs: 30 * DAY, delayNoticeMs: null, lifetimeMs: 2 * HOUR },
+    })
+    await relay.submit({ to: 'a@example.org' })
+    await relay.advance(4 * HOUR)
+    const report = parseReport(home.messages[0]?.content ?? Buffer.alloc(0))
+    assert.equal(report.perRecipient[0]?.get('status'), '4.4.7')
+    assert.equal(report.perRecipient[0]?.get('diagnostic-code'), 'smtp; 452 4.2.2 full')
+    assert.equal(report.perRecipient[0]?.get('remote-mta'), 'dns; 127.0.0.1')
+  })
+})
+
+describe('a hold that nobody decided on', () => {
+  const hold = (then: Hold['then'], until: number): Hold => ({
+    reason: 'spam score 12',
+    owner: 'plugin:spam',
+    until,
+    then,
+  })
+
+  const cases: [then: Hold['then'], delivered: number, reported: number][] = [
+    ['release', 1, 0],
+    ['reject', 0, 1],
+    ['discard', 0, 0],
+  ]
+  for (const [then, delivered, reported] of cases) {
+    it(`ends with ${then}`, async (t) => {
+      const hop = await startSink(t)
+      const home = await startSink(t)
+      const relay = await startRelay(t, {
+        options: { routes: routes({ 'royal.example.test': hosts(home.port) }, hosts(hop.port)) },
+      })
+      const until = relay.clock.now() + HOUR
+      await relay.spool.put(newMessage({ to: 'a@example.org' }, relay.clock.now()), [
+        { do: 'hold', destination: 'example.org', hold: hold(then, until) },
+      ])
+      await relay.goTo(until - 60_000)
+      assert.equal((await relay.spool.summary()).states.held, 1)
+      await relay.goTo(until + 3 * 60_000)
+      assert.deepEqual([hop.messages.length, home.messages.length], [delivered, reported])
+      assert.deepEqual((await relay.spool.summary()).states, { pending: 0, leased: 0, held: 0 })
+      if (reported === 0) return
+      const report = parseReport(home.messages[0]?.content ?? Buffer.alloc(0))
+      assert.equal(report.perRecipient[0]?.get('status'), '5.7.1')
+      assert.doesNotMatch(home.messages[0]?.content.toString() ?? '', /spam score/, 'the reason is for operators')
+    })
+  }
+})
+
+describe('sweeping', () => {
+  it('takes everything that is due, in bounded batches', async (t) => {
+    const { relay, reports } = await setUp(t, { sweepBatch: 7, delayNoticeMs: null })
+    for (let i = 0; i < 20; i++) await relay.submit({ to: `a${i}@example.org` })
+    await relay.advance(5 * DAY + 5 * 60_000)
+    assert.equal(reports().length, 20)
+  })
+
+  it('has defaults of five days and four hours', () => {
+    assert.equal(DELIVER_DEFAULTS.lifetimeMs, 5 * DAY)
+    assert.equal(DELIVER_DEFAULTS.delayNoticeMs, 4 * HOUR)
+  })
+})
