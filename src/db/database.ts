@@ -43,6 +43,8 @@ export function openDatabase(options: DatabaseOptions): Connection {
 function configure(db: Connection, { cacheBytes, walBytes }: DatabaseOptions): void {
   db.pragma(`busy_timeout=${BUSY_TIMEOUT_MS}`)
   db.pragma(`page_size=${PAGE_BYTES}`)
+  // Set only when a file is made, as the page size is: space comes back by `shrink`
+  db.pragma('auto_vacuum=INCREMENTAL')
   db.pragma('journal_mode=WAL')
   db.pragma('synchronous=FULL')
   db.pragma('foreign_keys=OFF')
@@ -65,6 +67,23 @@ export function openReadOnly(path: string, cacheBytes: number): Connection {
 
 /** Copies the log into the database where nobody is in the way. For idle moments: it syncs both files. */
 export const checkpoint = (db: Connection): unknown => db.pragma('wal_checkpoint(PASSIVE)')
+
+const SHRINK_PAGES = 64
+
+/**
+ * Gives free pages beyond `keepBytes` back to the file system, for as long as `budgetMs` at a time.
+ * For idle moments; the file gets shorter at the next checkpoint. True if there is more to do.
+ */
+export function shrink(db: Connection, keepBytes: number, budgetMs: number): boolean {
+  const end = performance.now() + budgetMs
+  const keep = Math.ceil(keepBytes / PAGE_BYTES)
+  for (;;) {
+    const surplus = (db.pragma('freelist_count', { simple: true }) as number) - keep
+    if (surplus <= 0) return false
+    if (performance.now() > end) return true
+    db.pragma(`incremental_vacuum(${Math.min(SHRINK_PAGES, surplus)})`)
+  }
+}
 
 /**
  * What SQLite finds wrong with the file, at most `limit` lines; empty if nothing. Reads all of it:

@@ -1,3 +1,5 @@
+import type { CrashSpec } from '../db/crash.ts'
+
 /** How a spool is kept. Sizes are bytes. */
 export interface SpoolOptions {
   /** The folder of the spool, made if missing: `spool.db`, `content/`, `spool.lock`, `spool.ballast`. */
@@ -20,8 +22,8 @@ export interface SpoolOptions {
   readonly cacheBytes?: number
   /** Size of the log at which it is copied into the database. Default 16 MiB. */
   readonly walBytes?: number
-  /** For tests of durability: kill this process at a named point of a commit, the nth time it is reached. */
-  readonly crash?: { readonly name: string; readonly nth: number }
+  /** For tests of durability: end at a named point of a commit (`commit.before`, `commit.after`, `reply.before`). */
+  readonly crash?: CrashSpec
 }
 
 export type SpoolSettings = Required<Omit<SpoolOptions, 'crash'>> & Pick<SpoolOptions, 'crash'>

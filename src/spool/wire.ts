@@ -1,3 +1,5 @@
+import type { CrashSpec } from '../db/crash.ts'
+
 /**
  * What travels between the spool's main side and its threads. Tuples and flat lists, because these
  * are cloned for each message; `db/protocol.ts` says why.
@@ -189,7 +191,7 @@ export interface WriterData {
   readonly walBytes: number
   readonly idleMs: number
   readonly now: number
-  readonly crash: { readonly name: string; readonly nth: number } | null
+  readonly crash: CrashSpec | null
 }
 
 export interface WriterReady {

@@ -17,26 +17,52 @@ export class Ballast {
     this.#held = existsSync(path)
   }
 
+  /** Does what a start cannot do without, with the ballast's space if there is no other. */
+  insist<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (!this.#held || !isAboutSpace(error)) throw error
+      this.release()
+      return work()
+    }
+  }
+
   release(): void {
     if (!this.#held) return
     this.#held = false
     unlinkSync(this.#path)
   }
 
-  /** Takes the space again. Where there is none yet, tries again at the next call. */
-  restore(): void {
-    if (this.#held || this.#bytes === 0) return
+  /** Takes the space again. False where there is none yet. */
+  restore(): boolean {
+    if (!this.#held && this.#bytes > 0) this.#held = this.#take()
+    return this.#held || this.#bytes === 0
+  }
+
+  #take(): boolean {
     const file = openSync(this.#path, 'w', 0o600)
     try {
       const piece = Buffer.alloc(Math.min(PIECE, this.#bytes))
-      for (let left = this.#bytes; left > 0; left -= piece.length)
-        writeSync(file, piece, 0, Math.min(piece.length, left))
+      for (let left = this.#bytes; left > 0; left -= piece.length) writeAll(file, piece.subarray(0, left))
       fsyncSync(file)
-      this.#held = true
+      return true
     } catch {
       unlinkSync(this.#path)
+      return false
     } finally {
       closeSync(file)
     }
   }
+}
+
+/** SQLite tells a full disk as an I/O error where it concerns its shared memory. */
+function isAboutSpace(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && (code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR') || code === 'ENOSPC')
+}
+
+/** The last write before a disk is full may be a short one. */
+function writeAll(file: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { MessagePort } from 'node:worker_threads'
-import { type Connection, checkpoint } from '../../db/database.ts'
+import type { Connection } from '../../db/database.ts'
 import { type Handlers, type Store, WithBlobs } from '../../db/thread.ts'
 import type { LeaseRow, SummaryRow, WriterData, WriterOps, WriterReady } from '../wire.ts'
 import { Actor } from './act.ts'
-import { Ballast } from './ballast.ts'
+import type { Ballast } from './ballast.ts'
 import { Damage } from './damage.ts'
 import { Destinations } from './destinations.ts'
 import { type Granted, Granter } from './granter.ts'
@@ -17,6 +17,7 @@ import { Putter } from './put.ts'
 import { recover } from './recover.ts'
 import { Removal } from './removal.ts'
 import { Settler } from './settle.ts'
+import { Space } from './space.ts'
 import { committed, rolledBack, type SpoolState } from './state.ts'
 
 /** What the writer's handlers work with. */
@@ -29,16 +30,17 @@ interface Parts {
   readonly housekeeping: Housekeeping
   readonly actor: Actor
   readonly damage: Damage
+  readonly space: Space
 }
 
 /** Recovers the spool and offers its operations. */
-export function openWriter(db: Connection, data: WriterData): Store<WriterOps> {
-  const recovered = recover(db, data)
-  const parts = makeParts(db, data)
+export function openWriter(db: Connection, data: WriterData, ballast: Ballast): Store<WriterOps> {
+  const space = new Space(db, ballast)
+  const recovered = ballast.insist(() => recover(db, data))
+  const parts = makeParts(db, data, space)
   const { state, damage } = parts
   setAsideUnknown(parts, recovered.unknown, data.now)
-  const ballast = new Ballast(data.ballastPath, data.ballastBytes)
-  ballast.restore()
+  space.restore()
   const ready: WriterReady = {
     lastId: state.ids.start,
     orphans: recovered.orphans,
@@ -49,18 +51,21 @@ export function openWriter(db: Connection, data: WriterData): Store<WriterOps> {
     db,
     ready,
     handlers: handlers(parts),
-    beforeBegin: (now) => lapse(parts, now),
+    beforeBegin(now) {
+      space.retry(now)
+      lapse(parts, now)
+    },
     beforeCommit: () => void state.journal.sweep(),
     committed: (now) => committed(state, now),
     rolledBack: () => rolledBack(state),
-    failed: (code) => code === 'SQLITE_FULL' && ballast.release(),
-    idle: () => idle(parts, ballast),
+    failed: (code) => space.failed(code),
+    idle: () => idle(parts),
     control: (message) => state.journal.connect((message as { journalPort: MessagePort }).journalPort),
     close: () => state.journal.close(),
   }
 }
 
-function makeParts(db: Connection, data: WriterData): Parts {
+function makeParts(db: Connection, data: WriterData, space: Space): Parts {
   const state: SpoolState = {
     destinations: new Destinations(db),
     leases: new LeaseTimes(),
@@ -77,6 +82,7 @@ function makeParts(db: Connection, data: WriterData): Parts {
     state,
     putter,
     damage,
+    space,
     settler: new Settler(db, state, putter, removal),
     lessor: new Lessor(db, state, granter, damage),
     housekeeping: new Housekeeping(db, state, granter, damage),
@@ -84,9 +90,20 @@ function makeParts(db: Connection, data: WriterData): Parts {
   }
 }
 
-function handlers({ db, state, putter, settler, lessor, housekeeping, actor, damage }: Parts): Handlers<WriterOps> {
+function handlers({
+  db,
+  state,
+  putter,
+  settler,
+  lessor,
+  housekeeping,
+  actor,
+  damage,
+  space,
+}: Parts): Handlers<WriterOps> {
   return {
     put(row, now, blobs) {
+      space.checkForPut()
       putter.put(row, now, blobs)
       return null
     },
@@ -172,10 +189,10 @@ function lapse({ db, state, lessor }: Parts, now: number): void {
   committed(state, now)
 }
 
-function idle({ db, state }: Parts, ballast: Ballast): void {
-  state.journal.sweep(1)
-  checkpoint(db)
-  ballast.restore()
+function idle({ state, space }: Parts): void {
+  // A commit of its own, as nothing else commits now; left for later on a full disk
+  if (!space.isFull) state.journal.sweep(1)
+  space.restore()
 }
 
 function setAsideUnknown({ db, damage, state }: Parts, unknown: readonly [number, string][], now: number): void {

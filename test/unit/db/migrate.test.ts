@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type DatabaseOptions, findDamage, openDatabase, openReadOnly } from '../../../src/db/database.ts'
+import {
+  checkpoint,
+  type DatabaseOptions,
+  findDamage,
+  openDatabase,
+  openReadOnly,
+  shrink,
+} from '../../../src/db/database.ts'
 import { FolderInUse, lockFolder } from '../../../src/db/lock.ts'
 import type { Migration } from '../../../src/db/migrate.ts'
 import { type Scope, temporaryFolder } from '../../support/folder.ts'
@@ -81,5 +89,22 @@ test('A sound file is found sound, and every commit waits for the disk.', (t) =>
   assert.deepEqual(findDamage(db, 10), [])
   assert.equal(db.pragma('synchronous', { simple: true }), 2)
   assert.equal(db.pragma('journal_mode', { simple: true }), 'wal')
+  db.close()
+})
+
+test('A file that has emptied gives its space back, a little at a time.', (t) => {
+  const all = options(t, [first])
+  const db = openDatabase(all)
+  db.exec('CREATE TABLE b (x BLOB)')
+  const insert = db.prepare('INSERT INTO b VALUES (zeroblob(100000))')
+  for (let i = 0; i < 50; i++) insert.run()
+  db.exec('DELETE FROM b')
+  checkpoint(db)
+  assert.ok(statSync(all.path).size > 5_000_000)
+  assert.equal(shrink(db, 0, -1), true, 'no time, so it is not done')
+  assert.equal(shrink(db, 1_000_000, 60_000), false)
+  checkpoint(db)
+  const kept = statSync(all.path).size
+  assert.ok(kept > 1_000_000 && kept < 1_200_000, `${kept}`)
   db.close()
 })

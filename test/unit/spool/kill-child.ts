@@ -8,7 +8,7 @@ import { openSpool } from '../../../src/spool/open.ts'
 import { deliver, FAILED, hold, later, message, outcome, RELAYED } from './support.ts'
 
 const [path = '', name, nth] = process.argv.slice(2)
-const crash = name === undefined ? {} : { crash: { name, nth: Number(nth) } }
+const crash = name === undefined ? {} : { crash: { name, nth: Number(nth), how: 'kill' as const } }
 const options = { path, reserveBytes: 0, ballastBytes: 0, contentInRowBytes: 4096, ...crash }
 const spool = await openSpool(options, { log: silentLog, metrics: noMetrics, clock: systemClock })
 
