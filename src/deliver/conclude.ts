@@ -28,6 +28,8 @@ export interface ConcluderPorts {
   readonly random: () => number
 }
 
+// For the record: the lease ended without an attempt
+const UNTRIED = { untried: true }
 const NOTHING_SAID = ownReply(451, '4.4.2', 'nothing was said about this recipient')
 
 /** Makes outcomes out of attempts: what each recipient's state is, who is told, what stands in the log. */
@@ -89,7 +91,7 @@ export class Concluder {
       return { index, state: { is: 'pending', dueAt, reply: null, attempted: false } } as const
     })
     this.#ports.forget(job)
-    this.#ports.settle({ queueId: job.lease.queueId, results, facts: {}, notifications: [] })
+    this.#ports.settle({ queueId: job.lease.queueId, results, facts: UNTRIED, notifications: [] })
     this.#ports.due(dueAt)
   }
 

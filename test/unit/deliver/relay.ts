@@ -25,6 +25,8 @@ export interface RelaySetting {
   readonly store?: MessageStore
   /** Real time instead of a clock that the test moves. */
   readonly realTime?: true
+  /** 0 to 1; without it always a half, so that waits have no jitter. */
+  readonly random?: () => number
   /** Nothing is sent before `deliver.poke()`. */
   readonly asleep?: true
 }
@@ -78,7 +80,14 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
   )
   const resolver = zoneResolver(setting.zone ?? {}, setting.failing ?? [])
   const options = { ...DELIVER_DEFAULTS, hostname: HOSTNAME, helo: HOSTNAME, ...setting.options }
-  const deps = { ...seams, spool, resolver, clock: time, store: setting.store ?? null, random: () => 0.5 }
+  const deps = {
+    ...seams,
+    spool,
+    resolver,
+    clock: time,
+    store: setting.store ?? null,
+    random: setting.random ?? (() => 0.5),
+  }
   const deliver = createDeliver(options, deps)
   scope.after(async () => {
     await deliver.close(0)
