@@ -1,90 +1,90 @@
-// How fast the spool alone is: messages put with their lease and settled, as the daemon does when
-// the next hop keeps up. usage: spool.ts [messages] [bytes] [sessions]
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
+import { openLedger } from '../../src/ledger/open.ts'
 import { silentLog } from '../../src/log.ts'
-import type { NewMessage } from '../../src/spool/contract.ts'
+import { noMetrics } from '../../src/metrics.ts'
+import type { NewMessage, Spool } from '../../src/spool/contract.ts'
 import { openSpool } from '../../src/spool/open.ts'
+import { temporaryFolder } from '../../test/support/folder.ts'
+import type { Bench, Row } from '../lib/bench/part.ts'
 
-const [messages = 20_000, bytes = 10_240, sessions = 20] = process.argv.slice(2).map(Number)
-const path = mkdtempSync(join(tmpdir(), 'spool-bench-'))
-const batch = { batches: 0, calls: 0, commitMs: 0, runMs: 0 }
-const metrics = {
-  count() {},
-  gauge() {},
-  observe(name: string, value: number) {
-    if (name === 'postern_spool_commit_seconds') {
-      batch.batches++
-      batch.commitMs += value * 1000
-    }
-    if (name === 'postern_spool_run_seconds') batch.runMs += value * 1000
-    if (name === 'postern_spool_batch_calls') batch.calls += value
-  },
-}
-const spool = await openSpool({ path }, { log: silentLog, metrics, clock: systemClock })
-const chunk = Buffer.alloc(Math.min(bytes, 65_536), 'x')
-const prefix = Buffer.alloc(250, 'R')
+const seams = { log: silentLog, metrics: noMetrics, clock: systemClock }
+const PREFIX = Buffer.alloc(250, 'R')
+const CHUNK = Buffer.alloc(65_536, 'x')
 
-async function content() {
-  const writer = spool.receive()
-  for (let left = bytes; left > 0; left -= chunk.length) {
-    const more = writer.write(left < chunk.length ? chunk.subarray(0, left) : chunk)
-    if (more !== true) await more
+const WORK = [
+  { name: '10 KiB, 20 at once', messages: 20_000, bytes: 10_240, sessions: 20, goal: { atMost: 0.12 } },
+  { name: '4 KiB, 100 at once', messages: 20_000, bytes: 4096, sessions: 100, goal: { atMost: 0.12 } },
+  { name: '1 MiB, 20 at once', messages: 600, bytes: 1_048_576, sessions: 20, goal: { atMost: 3 } },
+] as const
+
+/**
+ * Spool and ledger alone, without a network: each message is received, put with its lease, read and
+ * settled, as when the next hop keeps up.
+ */
+export async function bench(bench: Bench): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const { name, messages, bytes, sessions, goal } of WORK) {
+    const { perSecond, cpuMs } = await run(bench, bench.quick ? messages / 10 : messages, bytes, sessions)
+    rows.push({ name: `${name}: put and settled`, value: perSecond, unit: 'messages/s' })
+    rows.push({ name: `${name}: CPU`, value: cpuMs, unit: 'ms each', goal })
   }
-  return writer.finish()
+  return rows
 }
 
-async function one(): Promise<void> {
+async function run(bench: Bench, messages: number, bytes: number, sessions: number) {
+  const path = temporaryFolder(bench, 'spool')
+  const spool = await openSpool({ path: join(path, 'spool') }, seams)
+  const ledger = await openLedger({ path: join(path, 'ledger') }, seams)
+  spool.connectJournal(ledger.connect())
+  await session(spool, Math.min(messages, 200), bytes)
+  const cpu = process.cpuUsage()
+  const began = performance.now()
+  await Promise.all(Array.from({ length: sessions }, () => session(spool, Math.ceil(messages / sessions), bytes)))
+  const wallMs = performance.now() - began
+  await spool.close()
+  await ledger.close()
+  const { user, system } = process.cpuUsage(cpu)
+  return { perSecond: (messages / wallMs) * 1000, cpuMs: (user + system) / 1000 / messages }
+}
+
+async function session(spool: Spool, messages: number, bytes: number): Promise<void> {
+  for (let i = 0; i < messages; i++) await one(spool, bytes)
+}
+
+async function one(spool: Spool, bytes: number): Promise<void> {
   const now = Date.now()
-  const message: NewMessage = {
-    envelope: {
-      mailFrom: { local: 'ward', domain: 'royal.example.test' },
-      rcptTo: [{ address: { local: 'results', domain: 'practice.example.test' }, notify: null, orcpt: null }],
-      envid: null,
-      ret: null,
-      smtputf8: false,
-      body: '8bitmime',
-      requireTls: false,
-    },
-    prefix,
-    content: await content(),
-    receivedAt: now,
-    client: 'royal',
-    messageId: '<20261122.12345@royal.example.test>',
-    facts: { address: '10.0.0.1', helo: 'mail.royal.example.test', tls: { protocol: 'TLSv1.3', cipher: 'AES' } },
-  }
   const plan = { do: 'deliver', destination: 'practice.example.test', dueAt: now, leaseUntil: now + 60_000 } as const
-  const { queueId, leases } = await spool.put(message, [plan])
-  for (const lease of leases) for await (const _ of lease.content.stream());
+  const { queueId, leases } = await spool.put(await message(spool, bytes, now), [plan])
+  for (const { content } of leases) for await (const _ of content.stream());
   const state = { is: 'relayed', reply: { code: 250, enhanced: '2.0.0', lines: ['queued as 4711'] } } as const
   const facts = { host: 'mx.practice.example.test', address: '10.0.0.2', seconds: 0.01 }
   await spool.settle([{ queueId, results: [{ index: 0, state }], facts, notifications: [] }])
 }
 
-async function session(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await one()
-}
-
-await session(200)
-Object.assign(batch, { batches: 0, calls: 0, commitMs: 0, runMs: 0 })
-const cpu = process.cpuUsage()
-const start = performance.now()
-await Promise.all(Array.from({ length: sessions }, () => session(Math.ceil(messages / sessions))))
-const wallMs = performance.now() - start
-const used = process.cpuUsage(cpu)
-await spool.close()
-console.log({
-  messages,
-  bytes,
-  sessions,
-  perSecond: Math.round((messages / wallMs) * 1000),
-  cpuMsPerMessage: Number(((used.user + used.system) / 1000 / messages).toFixed(4)),
-  userMs: Number((used.user / 1000 / messages).toFixed(4)),
-  callsPerBatch: Number((batch.calls / batch.batches).toFixed(1)),
-  commitMs: Number((batch.commitMs / batch.batches).toFixed(3)),
-  runMsPerMessage: Number((batch.runMs / messages).toFixed(4)),
-  rssMiB: Math.round(process.memoryUsage().rss / 2 ** 20),
+const message = async (spool: Spool, bytes: number, now: number): Promise<NewMessage> => ({
+  envelope: {
+    mailFrom: { local: 'ward', domain: 'royal.example.test' },
+    rcptTo: [{ address: { local: 'results', domain: 'practice.example.test' }, notify: null, orcpt: null }],
+    envid: null,
+    ret: null,
+    smtputf8: false,
+    body: '8bitmime',
+    requireTls: false,
+  },
+  prefix: PREFIX,
+  content: await content(spool, bytes),
+  receivedAt: now,
+  client: 'royal',
+  messageId: '<20261122.12345@royal.example.test>',
+  facts: { address: '10.0.0.1', helo: 'mail.royal.example.test', tls: { protocol: 'TLSv1.3', cipher: 'AES' } },
 })
-rmSync(path, { recursive: true })
+
+async function content(spool: Spool, bytes: number) {
+  const writer = spool.receive()
+  for (let left = bytes; left > 0; left -= CHUNK.length) {
+    const more = writer.write(CHUNK.subarray(0, Math.min(left, CHUNK.length)))
+    if (more !== true) await more
+  }
+  return writer.finish()
+}

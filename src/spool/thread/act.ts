@@ -16,8 +16,8 @@ interface Selected {
 }
 
 // The writer serves mail between two of these
-const BUDGET_MS = 20
-const WINDOW = 500
+const BUDGET_MS = 10
+const WINDOW = 200
 
 /** Operators' actions, a stretch of the queue at a time. */
 export class Actor {
