@@ -5,6 +5,7 @@ import { formatPath } from '../mail/address.ts'
 import { type Content, prefixedContent } from '../mail/content.ts'
 import type { Envelope, Recipient } from '../mail/envelope.ts'
 import { type Header, HeaderReader } from '../mail/header.ts'
+import type { QueueId } from '../mail/queue-id.ts'
 import { protocolName, receivedField } from '../mail/trace.ts'
 import type { DataInfo, DataSink, HandlerReply, WireSession } from '../smtp/server/contract.ts'
 import type { ContentWriter, NewMessage, Stored } from '../spool/contract.ts'
@@ -144,9 +145,11 @@ export class MessageSink implements DataSink {
   ): Promise<Stored> {
     const { open, wire } = this.#incoming
     const { spool, planner, clock } = this.#core.ports
+    const queueId = spool.newId()
     const message: NewMessage = {
+      queueId,
       envelope: this.#envelope(eightBit ?? info.eightBit),
-      prefix: Buffer.concat([this.#trace(), prefix]),
+      prefix: Buffer.concat([this.#trace(queueId), prefix]),
       content,
       receivedAt: this.#startedAt,
       client: open.peer.client?.name ?? '*',
@@ -156,7 +159,7 @@ export class MessageSink implements DataSink {
     return spool.put(message, planAll(message.envelope, open, outcome, planner, clock.now()))
   }
 
-  #trace(): Buffer {
+  #trace(queueId: QueueId): Buffer {
     const { open, wire, view, rcptTo } = this.#incoming
     const [only] = rcptTo
     const field = receivedField({
@@ -166,7 +169,7 @@ export class MessageSink implements DataSink {
       hostname: open.peer.policy.options.hostname,
       protocol: this.#protocol(),
       tls: wire.tls,
-      id: open.name,
+      id: queueId,
       recipient: rcptTo.length === 1 && only !== undefined ? only.address : null,
       receivedAt: this.#startedAt,
     })

@@ -9,7 +9,7 @@ import type { DeliveryPlan, Lease, Spool } from '../spool/contract.ts'
 
 /** What accept needs of the rest of the daemon. Ports that are null switch off what needs them. */
 export interface AcceptPorts {
-  readonly spool: Pick<Spool, 'room' | 'receive' | 'put'>
+  readonly spool: Pick<Spool, 'room' | 'newId' | 'receive' | 'put'>
   readonly planner: Planner
   readonly chain: Chain
   readonly log: Log

@@ -12,6 +12,8 @@ import type { Reply } from '../mail/reply.ts'
 export interface Spool {
   /** Whether new mail may come in, known without waiting: asked before each MAIL and DATA. */
   room(): SpoolRoom
+  /** A name for a message before it is put, so that its trace field can carry it. One that is never used is simply skipped. */
+  newId(): QueueId
   /** Opens a place for the content of one message while it arrives. */
   receive(): ContentWriter
   /**
@@ -81,6 +83,8 @@ export interface ContentWriter {
 }
 
 export interface NewMessage {
+  /** From `newId()`, for this message only; left out, `put` gives it one. */
+  readonly queueId?: QueueId
   readonly envelope: Envelope
   /** Header bytes to stand before the content: the Received field and what the chain added. CRLF-ended fields. */
   readonly prefix: Buffer

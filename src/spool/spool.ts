@@ -62,6 +62,10 @@ export class SqliteSpool implements Spool {
     return this.#parts.room.room
   }
 
+  newId(): QueueId {
+    return formatQueueId(this.#nextId())
+  }
+
   receive(): ContentWriter {
     return this.#parts.contents.receive()
   }
@@ -204,7 +208,8 @@ export class SqliteSpool implements Spool {
     if (plans.length !== message.envelope.rcptTo.length) throw new RangeError('a plan for each recipient is needed')
     const preparing = this.#parts.contents.prepare(message.content)
     const ready = preparing instanceof Promise ? await this.#guard(preparing) : preparing
-    const row = putRow(this.#nextId(), message, plans, ready.file)
+    const id = message.queueId === undefined ? this.#nextId() : idOf(message.queueId)
+    const row = putRow(id, message, plans, ready.file)
     return { row, blobs: ready.bytes === null ? [message.prefix] : [message.prefix, ready.bytes], ready }
   }
 

@@ -22,8 +22,9 @@ async function steeredSpool(t: Scope) {
   )
   defer(t, () => spool.close())
   const steer = { room: 'open' as SpoolRoom, put: spool.put.bind(spool) as Spool['put'] }
-  const steered: Pick<Spool, 'room' | 'receive' | 'put'> = {
+  const steered: Pick<Spool, 'room' | 'newId' | 'receive' | 'put'> = {
     room: () => steer.room,
+    newId: () => spool.newId(),
     receive: () => spool.receive(),
     put: (...args) => steer.put(...args),
   }
