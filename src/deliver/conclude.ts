@@ -4,7 +4,7 @@ import type { NotificationAction } from '../mail/notification.ts'
 import { type Reply, replyText } from '../mail/reply.ts'
 import type { Metrics } from '../metrics.ts'
 import type { SendResult } from '../smtp/client/contract.ts'
-import type { Lease, Outcome } from '../spool/contract.ts'
+import type { Lease, Outcome, RecipientResult } from '../spool/contract.ts'
 import { replyOf, type Unreachable } from './connect.ts'
 import type { Connection, Hop } from './hop.ts'
 import { type Judgement, judge } from './judge.ts'
@@ -30,14 +30,14 @@ export interface ConcluderPorts {
 
 // For the record: the lease ended without an attempt
 const UNTRIED = { untried: true }
+// Until a failure that nobody could be told of is tried again
+const UNTOLD_MS = 3_600_000
 const NOTHING_SAID = ownReply(451, '4.4.2', 'nothing was said about this recipient')
 
 /** Makes outcomes out of attempts: what each recipient's state is, who is told, what stands in the log. */
 export class Concluder {
   options: DeliverOptions
   notices: Notices
-  /** Outcomes whose notices are being written. */
-  writing = 0
   readonly #ports: ConcluderPorts
 
   constructor(options: DeliverOptions, notices: Notices, ports: ConcluderPorts) {
@@ -113,17 +113,29 @@ export class Concluder {
     else this.#settle(job, outcome)
   }
 
-  async #withNotices(job: Job, { failures, successes }: Judgement, outcome: Outcome): Promise<void> {
-    const { lease } = job
+  async #withNotices(job: Job, judgement: Judgement, outcome: Outcome): Promise<void> {
+    const notifications = await this.#notifications(job.lease, judgement).catch((error) => {
+      this.#ports.log.error({ queueId: outcome.queueId, error }, 'a notice could not be written')
+      return null
+    })
+    this.#settle(job, notifications === null ? this.#unfailed(outcome) : { ...outcome, notifications })
+  }
+
+  async #notifications(lease: Lease, { failures, successes, results }: Judgement): Promise<Outcome['notifications']> {
     const now = this.#ports.clock.now()
-    this.writing++
+    const action: NotificationAction = results.some(({ state }) => state.is === 'delivered') ? 'delivered' : 'relayed'
     const failed = await this.notices.ofFailures(lease, failures, now)
-    const action: NotificationAction = outcome.results.some(({ state }) => state.is === 'delivered')
-      ? 'delivered'
-      : 'relayed'
-    const succeeded = await this.notices.about({ lease, action, recipients: successes }, now)
-    this.writing--
-    this.#settle(job, { ...outcome, notifications: [...failed, ...succeeded] })
+    return [...failed, ...(await this.notices.about({ lease, action, recipients: successes }, now))]
+  }
+
+  /** Nobody may fail without a notice: rather try again. */
+  #unfailed(outcome: Outcome): Outcome {
+    const dueAt = this.#ports.clock.now() + UNTOLD_MS
+    const results = outcome.results.map(({ index, state }): RecipientResult => {
+      if (state.is !== 'failed') return { index, state }
+      return { index, state: { is: 'pending', dueAt, reply: state.reply, attempted: true } }
+    })
+    return { ...outcome, results }
   }
 
   #settle(job: Job, outcome: Outcome): void {

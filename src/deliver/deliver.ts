@@ -101,7 +101,6 @@ class Delivery implements Deliver {
   take(leases: readonly Lease[]): void {
     for (const lease of leases) this.#dispatcher.add(lease)
     if (this.#closing) this.#dispatcher.giveBackAll()
-    else this.#keeper.wake()
   }
 
   poke(): void {
@@ -234,6 +233,7 @@ class Delivery implements Deliver {
     return new Dispatcher(this.#options, router, {
       ...this.#deps,
       random: this.#random,
+      added: () => this.#keeper.wake(),
       pump: (hop) => this.#runner.pump(hop),
       giveBack: (job, dueAt) => this.#concluder.giveBack(job, dueAt),
       triedInVain: (job, why, dueAt) => this.#concluder.triedInVain(job, why, dueAt),
@@ -249,6 +249,7 @@ class Delivery implements Deliver {
       attempted: (...about) => this.#concluder.attempted(...about),
       unreachable: (hop, why) => this.#dispatcher.unreachable(hop, why),
       reached: (hop, destination) => this.#dispatcher.reached(hop, destination),
+      giveBack: (job, dueAt) => this.#concluder.giveBack(job, dueAt),
       lapsed: (job) => this.#forget(job),
       drained: (_, job) => this.#feeder.drained(job),
       mayBegin: () => this.#mayBegin,

@@ -6,11 +6,14 @@ import type { Unreachable } from './connect.ts'
 import { Hop, type NextHop } from './hop.ts'
 import { isStrict, type Job, Lane, laneKey } from './lane.ts'
 import type { DeliverOptions } from './options.ts'
+import { ownReply } from './replies.ts'
 import type { Found, Router } from './router.ts'
 import { waitAfter } from './schedule.ts'
 
 /** What the dispatcher leaves to others. */
 export interface DispatcherPorts {
+  /** A message came into memory. */
+  readonly added: () => void
   readonly pump: (hop: Hop) => void
   /** Goes back to the spool untried. */
   readonly giveBack: (job: Job, dueAt: number) => void
@@ -71,6 +74,7 @@ export class Dispatcher {
     lane.usedAt = now
     this.jobs.add(job)
     this.bytes += bytes
+    this.#ports.added()
     this.#place(job, now)
   }
 
@@ -154,21 +158,6 @@ export class Dispatcher {
     }
   }
 
-  /** Drops lanes and next hops that nobody has used for a while. */
-  tidy(now: number): void {
-    const { refreshMs } = this.options.lookup
-    for (const [key, lane] of this.lanes) {
-      if (lane.queue.size > 0 || lane.routing || lane.until > now || lane.usedAt + refreshMs > now) continue
-      lane.hop?.detach(lane)
-      this.lanes.delete(key)
-    }
-    for (const [key, hop] of this.hops) {
-      for (const [destination, until] of hop.blocked) if (until + refreshMs <= now) hop.blocked.delete(destination)
-      const quiet = hop.busy === 0 && hop.idle.length === 0 && hop.queued === 0
-      if (quiet && hop.until <= now && hop.usedAt + refreshMs <= now && hop.failures === 0) this.hops.delete(key)
-    }
-  }
-
   #lane(destination: string, strict: boolean): Lane {
     const key = laneKey(destination, strict)
     const known = this.lanes.get(key)
@@ -204,7 +193,7 @@ export class Dispatcher {
   #routeLater(lane: Lane, finding: Promise<Found>): void {
     const { router } = this
     lane.routing = true
-    void finding.then((found) => {
+    void finding.catch(unexpected).then((found) => {
       lane.routing = false
       // The table changed meanwhile
       if (router !== this.router) this.#route(lane)
@@ -291,3 +280,12 @@ export class Dispatcher {
     return queued < memory.perNextHop && bytes * 2 < memory.bytes
   }
 }
+
+const unexpected = (error: unknown): Found => ({
+  is: 'temporary',
+  reply: ownReply(
+    451,
+    '4.3.0',
+    `looking up the way failed: ${error instanceof Error ? error.message : 'unknown error'}`,
+  ),
+})

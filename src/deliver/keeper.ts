@@ -3,7 +3,7 @@ import type { Log } from '../log.ts'
 import type { Spool } from '../spool/contract.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Hop } from './hop.ts'
-import type { Job } from './lane.ts'
+import type { Job, Lane } from './lane.ts'
 import type { Pool } from './pool.ts'
 
 export interface KeeperPorts {
@@ -54,7 +54,7 @@ export class Keeper {
     this.#cancel = null
     const { dispatcher, clock } = this.#ports
     this.closeIdle(dispatcher.options.connections.idleMs)
-    dispatcher.tidy(clock.now())
+    tidy(dispatcher, clock.now())
     if (!this.#renewing) void this.#renew()
     if (dispatcher.jobs.size + dispatcher.lanes.size + dispatcher.hops.size > 0) this.wake()
   }
@@ -78,3 +78,20 @@ export class Keeper {
 }
 
 const leaseOf = ({ lease: { queueId, indexes } }: Job) => ({ queueId, indexes })
+
+/** Drops lanes and next hops that nobody has used for a while; their failures are remembered longer. */
+function tidy({ lanes, hops, options }: Dispatcher, now: number): void {
+  const { refreshMs } = options.lookup
+  const longest = Math.max(...options.backOff.waitsMs)
+  const isForgettable = ({ until, usedAt, failures }: Lane | Hop): boolean =>
+    usedAt + refreshMs <= now && until + (failures > 0 ? 2 * longest : 0) <= now
+  for (const [key, lane] of lanes) {
+    if (lane.queue.size > 0 || lane.routing || !isForgettable(lane)) continue
+    lane.hop?.detach(lane)
+    lanes.delete(key)
+  }
+  for (const [key, hop] of hops) {
+    for (const [destination, until] of hop.blocked) if (until + refreshMs <= now) hop.blocked.delete(destination)
+    if (hop.busy + hop.idle.length + hop.queued === 0 && isForgettable(hop)) hops.delete(key)
+  }
+}

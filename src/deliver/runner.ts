@@ -7,6 +7,7 @@ import { type Connection, type Hop, targetName } from './hop.ts'
 import type { Job } from './lane.ts'
 import type { DeliverOptions } from './options.ts'
 import type { Pool } from './pool.ts'
+import { ownReply } from './replies.ts'
 
 /** What the runner leaves to others. */
 export interface RunnerPorts {
@@ -17,6 +18,7 @@ export interface RunnerPorts {
   readonly unreachable: (hop: Hop, why: Unreachable) => void
   /** A message went through, or the next hop said something else about it: it is there. */
   readonly reached: (hop: Hop, destination: string) => void
+  readonly giveBack: (job: Job, dueAt: number) => void
   /** A lease is no longer ours: the message is not to be sent. */
   readonly lapsed: (job: Job) => void
   /** A message was taken out of memory to be sent: there may be room for more. */
@@ -32,6 +34,8 @@ export interface RunnerPorts {
 const MAX_RESTARTS = 4
 // A lease must have this much left when sending begins, milliseconds
 const MIN_LEASE_MS = 5_000
+// After a fault of the program, milliseconds
+const UNEXPECTED_MS = 300_000
 
 /** Sends what waits for next hops: opens connections, keeps them busy, lets them go. */
 export class Runner {
@@ -66,7 +70,7 @@ export class Runner {
 
   async #open(hop: Hop): Promise<void> {
     hop.opening++
-    const connected = await this.#ports.connect(hop)
+    const connected = await this.#ports.connect(hop).catch(unexpected)
     hop.opening--
     if (connected.ok) {
       this.#watch(hop, connected.connection)
@@ -79,7 +83,7 @@ export class Runner {
 
   /** One connection more that fails, where others stand, only means that there are enough. */
   #notOpened(hop: Hop, why: Unreachable): void {
-    if (hop.open > 0 && why.is === 'temporary') hop.capAtOpen(this.#ports.clock.now())
+    if (hop.open > 0) hop.capAtOpen(this.#ports.clock.now())
     else if (hop.opening === 0) this.#ports.unreachable(hop, why)
   }
 
@@ -96,22 +100,24 @@ export class Runner {
   async #run(hop: Hop, connection: Connection): Promise<void> {
     hop.running++
     hop.usedAt = this.#ports.clock.now()
-    try {
-      while (this.#isGood(hop, connection)) {
-        const job = this.#next(hop)
-        if (job === null) break
-        await this.#attempt(hop, connection, job)
-        // A success may have raised the limit
-        if (hop.queued > 0) this.pump(hop)
-      }
-    } catch (error) {
-      // Leases of what was in hand lapse
-      this.#ports.log.error({ nextHop: hop.next.name, error }, 'delivery failed unexpectedly')
-      connection.carrier.destroy()
+    while (this.#isGood(hop, connection)) {
+      const job = this.#next(hop)
+      if (job === null) break
+      await this.#attempt(hop, connection, job).catch((error) => this.#failed(connection, job, error))
+      // A success may have raised the limit
+      if (hop.queued > 0) this.pump(hop)
     }
     hop.running--
     this.#letGo(hop, connection)
     this.pump(hop)
+  }
+
+  /** Something here is wrong, not with the message: it goes back, and waits a while. */
+  #failed(connection: Connection, job: Job, error: unknown): void {
+    this.#ports.log.error({ queueId: job.lease.queueId, error }, 'delivery failed unexpectedly')
+    this.#sending.delete(connection)
+    connection.carrier.destroy()
+    this.#ports.giveBack(job, this.#ports.clock.now() + UNEXPECTED_MS)
   }
 
   #next(hop: Hop): Job | null {
@@ -223,3 +229,8 @@ export class Runner {
 }
 
 const isTlsStatus = (enhanced: string | null): boolean => enhanced === '5.7.10' || enhanced === '5.7.30'
+
+const unexpected = (error: unknown): Connected => {
+  const text = error instanceof Error ? error.message : 'unknown error'
+  return { ok: false, why: { is: 'temporary', reply: ownReply(451, '4.3.0', text), remote: null, tried: [] } }
+}

@@ -89,11 +89,21 @@ export class Sweeper {
       for (let batch = 0; batch < MAX_BATCHES && !this.#stopped; batch++) {
         const found = await find()
         if (found.length === 0) return
-        await this.#ports.spool.settle(await Promise.all(found.map(outcomeOf)))
+        await this.#ports.spool.settle(await this.#outcomes(found.map(outcomeOf)))
       }
     } catch (error) {
       this.#ports.log.error({ error }, 'the spool could not be swept, trying again')
     }
+  }
+
+  /** One that fails is left out, so that it holds up no other; its lease lapses. */
+  async #outcomes(finding: readonly Promise<Outcome>[]): Promise<Outcome[]> {
+    const found = await Promise.allSettled(finding)
+    return found.flatMap((each) => {
+      if (each.status === 'fulfilled') return [each.value]
+      this.#ports.log.error({ error: each.reason }, 'one message could not be swept')
+      return []
+    })
   }
 }
 

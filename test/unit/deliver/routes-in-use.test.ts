@@ -202,3 +202,21 @@ async function lmtpServer(t: TestContext): Promise<{ path: string; taken: () => 
   t.after(() => void server.close())
   return { path, taken: () => taken }
 }
+
+describe('a fault of the program', () => {
+  it('costs no message: it goes back, and waits a while', async (t) => {
+    const relay = await startRelay(t, {
+      options: { routes: routes({}, { via: 'store' }) },
+      store: {
+        deliver() {
+          throw new Error('a fault')
+        },
+      },
+    })
+    await relay.submit({ to: 'a@example.org' })
+    await relay.quiet()
+    assert.deepEqual((await relay.spool.summary()).states, { ...NONE, pending: 1 })
+    assert.ok(relay.log.some(({ level, message }) => level === 'error' && message === 'delivery failed unexpectedly'))
+    assert.equal(relay.deliver.status().messages, 0)
+  })
+})
