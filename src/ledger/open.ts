@@ -120,9 +120,10 @@ function toMessage({ id, entries }: FoundMessage): TracedMessage {
 /** As the spool wrote it; what cannot be read is shown as empty rather than hiding the rest of the trace. */
 function toData(text: string): Pick<TraceEntry, 'recipients' | 'facts'> {
   try {
-    const { recipients, facts } = JSON.parse(text) as Pick<TraceEntry, 'recipients' | 'facts'>
-    return { recipients, facts }
+    const { recipients, facts } = JSON.parse(text) as Partial<TraceEntry>
+    if (Array.isArray(recipients) && typeof facts === 'object') return { recipients, facts }
   } catch {
-    return { recipients: [], facts: { unreadable: text.slice(0, 200) } }
+    // Shown as below
   }
+  return { recipients: [], facts: { unreadable: text.slice(0, 200) } }
 }
