@@ -5,7 +5,7 @@ import { inspectContent } from './data.ts'
 import { orderLinks } from './links.ts'
 import type { ChainMessage } from './message.ts'
 import { type ContentOutcome, type Hook, merge, NOTHING, type Outcome } from './outcome.ts'
-import type { Inspector, SessionView, TransactionView } from './plugin.ts'
+import type { Health, Inspector, Plugin, SessionView, TransactionView } from './plugin.ts'
 import { inspectWith, type Link, type RunContext } from './run.ts'
 
 /** All plugins in their order. Never rejects: what goes wrong in a plugin becomes `defer`. */
@@ -18,8 +18,14 @@ export interface Chain {
   rcpt(transaction: TransactionView, to: Recipient): Promise<Outcome>
   /** `gone` is aborted when the client goes away. The outcome holds what was said earlier, too. */
   data(message: ChainMessage, gone: AbortSignal): Promise<ContentOutcome>
+  /** Of each plugin that can tell, in the order of the configuration. */
+  health(): readonly PluginHealth[]
   /** Closes the plugins. Whoever is still asked then may fail, which defers. */
   close(): Promise<void>
+}
+
+export interface PluginHealth extends Health {
+  readonly plugin: string
 }
 
 /** A chain of these plugins. None: nothing is asked, and nothing costs anything. */
@@ -40,9 +46,19 @@ export function createChain(links: readonly Link[], limits: ContentLimits, conte
     rcpt: (transaction, to) =>
       sideBySide(inspectors, 'rcpt', transaction.session, context, (plugin) => plugin.rcpt?.(transaction, to)),
     data: (message, gone) => inspectContent(byPhase, message, limits, context, gone),
+    health: () => links.flatMap(({ plugin }) => healthOf(plugin)),
     close: async () => {
       await Promise.allSettled(links.map(async ({ plugin }) => plugin.close?.()))
     },
+  }
+}
+
+function healthOf(plugin: Plugin): PluginHealth[] {
+  try {
+    const health = plugin.health?.()
+    return health === undefined ? [] : [{ plugin: plugin.name, ok: health.ok === true, text: String(health.text) }]
+  } catch (error) {
+    return [{ plugin: plugin.name, ok: false, text: `it cannot say how it is: ${String(error)}` }]
   }
 }
 
@@ -69,5 +85,6 @@ export const EMPTY_CHAIN: Chain = {
   mail: async () => NOTHING,
   rcpt: async () => NOTHING,
   data: async ({ earlier, prefix, content }) => ({ ...earlier, prefix, content, eightBit: null }),
+  health: () => [],
   close: async () => {},
 }

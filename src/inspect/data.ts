@@ -11,7 +11,6 @@ import {
 import { formatFields } from './fields.ts'
 import { type Links, PHASES } from './links.ts'
 import type { ChainMessage } from './message.ts'
-import { MARK } from './mode.ts'
 import { type ContentOutcome, merge, type Outcome } from './outcome.ts'
 import type { Inspector, MessageView, Modification, Modifier, Phase } from './plugin.ts'
 import { attempt, deferred, inspectWith, type Link, type RunContext, record } from './run.ts'
@@ -43,7 +42,7 @@ export async function inspectContent(
   gone: AbortSignal,
 ): Promise<ContentOutcome> {
   const passage = { message, limits, context, gone }
-  let step: Step = { draft: begin(message), outcome: message.earlier }
+  let step: Step = { draft: begin(message, links.ownFields), outcome: message.earlier }
   for (const phase of PHASES) {
     if (isOver(step.outcome)) break
     step = await inspectPhase(links, phase, passage, step)
@@ -57,8 +56,9 @@ const isOver = ({ verdict: { action } }: Outcome): boolean =>
   action === 'reject' || action === 'defer' || action === 'discard'
 
 /** Our own marks from elsewhere are not to be believed, and do not pass. */
-function begin({ prefix, content, header }: ChainMessage): Draft {
-  const clean = withoutFields({ prefix: EMPTY, content, header, eightBit: null }, MARK, () => true)
+function begin({ prefix, content, header }: ChainMessage, ownFields: readonly string[]): Draft {
+  const came: Draft = { prefix: EMPTY, content, header, eightBit: null }
+  const clean = ownFields.reduce((draft, name) => withoutFields(draft, name, () => true), came)
   return { ...clean, prefix }
 }
 

@@ -1,3 +1,4 @@
+import { MARK } from './mode.ts'
 import type { Inspector, Modifier, Phase, Plugin } from './plugin.ts'
 import type { Link } from './run.ts'
 
@@ -7,6 +8,8 @@ export const PHASES: readonly Phase[] = ['authenticate', 'inspect', 'modify', 's
 export interface Links {
   readonly inspectors: ReadonlyMap<Phase, readonly Link<Inspector>[]>
   readonly modifiers: ReadonlyMap<Phase, readonly Link<Modifier>[]>
+  /** Names of header fields that nobody but the plugins may give. */
+  readonly ownFields: readonly string[]
 }
 
 export const isModifier = (plugin: Plugin): plugin is Modifier => 'modify' in plugin
@@ -18,6 +21,7 @@ export function orderLinks(links: readonly Link[]): Links {
   return {
     inspectors: byPhase(ordered.filter((link): link is Link<Inspector> => !isModifier(link.plugin))),
     modifiers: byPhase(ordered.filter((link): link is Link<Modifier> => isModifier(link.plugin))),
+    ownFields: [MARK, ...ordered.flatMap(({ plugin, mode }) => (mode === 'observe' ? [] : (plugin.ownFields ?? [])))],
   }
 }
 

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { type Chain, createChain } from './chain.ts'
 import type { ContentLimits } from './content.ts'
+import { isFieldName } from './fields.ts'
 import { OptionsError } from './options.ts'
 import type { Mode, Plugin, PluginContext, PluginFactory } from './plugin.ts'
 import { headersPlugin } from './plugins/headers/headers.ts'
@@ -22,7 +23,9 @@ export interface ChainEntry {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-type BuiltIn = (options: Readonly<Record<string, unknown>>, context: PluginContext) => Plugin | Promise<Plugin>
+/** A built-in may be several plugins, such as an inspector and the modifier that does what it found. */
+type Made = Plugin | readonly Plugin[]
+type BuiltIn = (options: Readonly<Record<string, unknown>>, context: RunContext) => Made | Promise<Made>
 
 /** The plugins that come with Postern. */
 const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
@@ -39,20 +42,32 @@ export async function loadChain(
   context: RunContext,
 ): Promise<Chain> {
   const links: Link[] = []
-  for (const entry of entries) links.push(await loadLink(entry, context))
-  const names = links.map(({ plugin }) => plugin.name)
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
-  if (twice !== undefined) throw new OptionsError(`inspect: the plugin ${twice} stands there twice`)
+  try {
+    for (const entry of entries) links.push(...(await loadLinks(entry, context)))
+    const names = links.map(({ plugin }) => plugin.name)
+    const twice = names.find((name, i) => names.indexOf(name) !== i)
+    if (twice !== undefined) throw new OptionsError(`inspect: the plugin ${twice} stands there twice`)
+  } catch (error) {
+    // what was made already may watch or hold something
+    await createChain(links, limits, context).close()
+    throw error
+  }
   return createChain(links, limits, context)
 }
 
-async function loadLink({ name, module, mode, deadlineMs, options }: ChainEntry, context: RunContext): Promise<Link> {
+async function loadLinks(entry: ChainEntry, context: RunContext): Promise<Link[]> {
+  const made = await make(entry, context)
+  const { mode, deadlineMs } = entry
+  return [made].flat().map((plugin) => ({ plugin, mode, deadlineMs }))
+}
+
+async function make({ name, module, options }: ChainEntry, context: RunContext): Promise<Made> {
   const { log, clock } = context
-  if (module !== null) return { plugin: await loadPlugin(module, options, { log, clock }), mode, deadlineMs }
-  const make = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined
-  if (make === undefined)
+  if (module !== null) return loadPlugin(module, options, { log, clock })
+  const builtIn = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined
+  if (builtIn === undefined)
     throw new OptionsError(`inspect: there is no plugin ${name}; there are ${builtInNames.join(', ')}`)
-  return { plugin: await make(options, { log, clock }), mode, deadlineMs }
+  return builtIn(options, context)
 }
 
 /** Loads an operator's own plugin: the default export of a module, a plugin or a function that makes one. Rejects with OptionsError. */
@@ -112,10 +127,11 @@ function checkPlugin(found: unknown, wrong: Wrong): Plugin {
   if (builtInNames.includes(name)) throw wrong(`the name ${name} is that of a built-in plugin`)
   if (!PHASE_NAMES.includes(phase)) throw wrong(`there is no phase ${String(phase)}`)
   const hooks = HOOKS.filter((hook) => plugin[hook] !== undefined)
-  for (const key of [...hooks, 'modify', 'close']) {
+  for (const key of [...hooks, 'modify', 'health', 'close']) {
     if (plugin[key] !== undefined && typeof plugin[key] !== 'function')
       throw wrong(`${key} of the plugin ${name} is no function`)
   }
+  if (!ownsValid(plugin.ownFields)) throw wrong(`ownFields of the plugin ${name} is no list of header field names`)
   if (modify === undefined && hooks.length === 0) {
     throw wrong(`the plugin ${name} does nothing: it needs modify, or one of ${HOOKS.join(', ')}`)
   }
@@ -126,3 +142,9 @@ function checkPlugin(found: unknown, wrong: Wrong): Plugin {
   }
   return found as Plugin
 }
+
+/** RFC 5321 section 4.4: trace fields are not to be changed. */
+const ownsValid = (own: unknown): boolean =>
+  own === undefined ||
+  (Array.isArray(own) &&
+    own.every((name) => typeof name === 'string' && isFieldName(name) && name.toLowerCase() !== 'received'))

@@ -53,8 +53,23 @@ interface Common {
   readonly name: string
   /** Default: `inspect` for an Inspector, `modify` for a Modifier. */
   readonly phase?: Phase
+  /**
+   * Names of header fields that only this plugin gives. What a message brings along under these
+   * names is removed before the first phase, except in mode `observe`, so that nobody can forge them.
+   */
+  readonly ownFields?: readonly string[]
+  /** How it is now, without waiting: for operators. Left out by what depends on nothing outside. */
+  health?(): Health
   /** Nothing will be asked of it any more. */
   close?(): Promise<void>
+}
+
+/** Whether a plugin can do its work. */
+export interface Health {
+  /** False raises an alarm. */
+  readonly ok: boolean
+  /** One line for people: what does not answer, since when, and why. */
+  readonly text: string
 }
 
 /**

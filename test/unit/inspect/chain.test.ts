@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NOTHING } from '../../../src/inspect/outcome.ts'
-import type { Inspector, MessageView, Mode, Modifier } from '../../../src/inspect/plugin.ts'
+import type { Inspector, MessageView, Mode, Modifier, Plugin } from '../../../src/inspect/plugin.ts'
 import { memoryContent } from '../../../src/mail/content.ts'
 import { reply } from '../../../src/mail/reply.ts'
 import { CONTINUE, type Verdict } from '../../../src/mail/verdict.ts'
@@ -431,4 +431,32 @@ test('closing the chain closes its plugins, and one that fails to close holds up
   })
   await chainOf([plugin('a', true), plugin('b')]).close()
   assert.deepEqual(closed, ['a', 'b'])
+})
+
+test('what a message brings along of the fields that a plugin gives itself is removed, except in mode observe', async () => {
+  const plugin: Plugin = {
+    name: 'scores',
+    ownFields: ['X-Old', 'X-Absent'],
+    data: async () => ({ action: 'tag', reason: 'scored', fields: [['X-Old', 'ours']] }),
+  }
+  const enforced = await textOf(await chainOf([plugin]).data(chainMessage(), never))
+  assert.equal(enforced, `X-Old: ours\r\n${MESSAGE.replace(/x-old: .\r\n/gi, '')}`)
+  const observed = await textOf(await chainOf([{ plugin, mode: 'observe' }]).data(chainMessage(), never))
+  assert.equal(observed, MESSAGE)
+})
+
+test('each plugin that can tells how it is, and one that fails to tell raises an alarm', () => {
+  const data = async () => ({ action: 'continue' }) as const
+  const well: Plugin = { name: 'well', data, health: () => ({ ok: true, text: 'all answer' }) }
+  const broken: Plugin = {
+    name: 'broken',
+    data,
+    health() {
+      throw new Error('no idea')
+    },
+  }
+  assert.deepEqual(chainOf([{ name: 'silent', data }, well, broken]).health(), [
+    { plugin: 'well', ok: true, text: 'all answer' },
+    { plugin: 'broken', ok: false, text: 'it cannot say how it is: Error: no idea' },
+  ])
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, copyFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -53,6 +53,11 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
   ['that does nothing', `export default { name: 'x' }`, /does nothing: it needs modify, or one of connect, mail/],
   ['that looks and changes', `export default { name: 'x', data() {}, modify() {} }`, /looks and changes/],
   ['with a method that is none', `export default { name: 'x', data: 5 }`, /data of the plugin x is no function/],
+  [
+    'that would give Received fields',
+    `export default { name: 'x', ownFields: ['Received'], data() {} }`,
+    /ownFields of the plugin x/,
+  ],
   ['in a phase that does not exist', `export default { name: 'x', phase: 'late', data() {} }`, /no phase late/],
   ['whose function fails', `export default () => { throw new Error('no list') }`, /its function failed: no list/],
   ['that is no program', 'export default {', /cannot be loaded: /],
@@ -119,4 +124,12 @@ test('the example that comes with Postern works', async (t) => {
   const short = await chain.data(chainMessage('Subject: x\r\n\r\n'), never)
   assert.equal(await textOf(short), 'Subject: x\r\n\r\n')
   await assert.rejects(load([entry({ module: path, options: { most: 'many' } })]), /most must be a number above 0/)
+})
+
+test('plugins that were made before one that cannot be made are closed', async (t) => {
+  const mark = join(temporaryFolder(t), 'closed')
+  const source = `import { writeFileSync } from 'node:fs'
+  export default { name: 'first', data: async () => {}, close: async () => writeFileSync(${JSON.stringify(mark)}, 'x') }`
+  await assert.rejects(load([entry({ module: module(t, source) }), entry({ name: 'unknown' })]), /no plugin unknown/)
+  assert.equal(readFileSync(mark, 'utf8'), 'x')
 })
