@@ -28,8 +28,8 @@ function filesOf(name: string): string[] {
 /** Formatter, linter and types. */
 function checks(): boolean {
   return (
-    check('format and lint', 'biome', ['ci', '--error-on-warnings', '.']) &&
-    check('types', 'tsc', ['-p', 'tsconfig.json'])
+    check('format and lint', 'biome', ['ci', '--colors=off', '--error-on-warnings', '.']) &&
+    check('types', 'tsc', ['--pretty', 'false', '-p', 'tsconfig.json'])
   )
 }
 

@@ -13,7 +13,7 @@ export interface RelayOptions {
   readonly more?: Readonly<Record<string, unknown>>
 }
 
-/** A relay on 127.0.0.1 that takes mail from this machine for anywhere, tries again after a second, and hands all to one next hop. */
+/** A relay on 127.0.0.1 that takes mail from this machine for anywhere, always tries again after a second, and hands all to one next hop. */
 export function relayConfig({ port, nextHop, certificate, clientTls, more = {} }: RelayOptions): DaemonConfig {
   const tls = certificate ? { tls: { certificate: certificate.certFile, key: certificate.keyFile } } : {}
   return {
@@ -22,7 +22,7 @@ export function relayConfig({ port, nextHop, certificate, clientTls, more = {} }
     ...tls,
     clients: [{ name: 'tests', networks: ['127.0.0.0/8'], tls: clientTls ?? 'optional', senders: ['*'] }],
     routes: { default: { hosts: [`127.0.0.1:${nextHop}`] } },
-    queue: { schedule: ['1s'], jitter: '0%' },
+    queue: { schedule: ['1s'], backOff: ['1s'], jitter: '0%' },
     metrics: { listen: 'off' },
     ...more,
   }
