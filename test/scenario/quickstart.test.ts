@@ -26,7 +26,7 @@ test('scripts/quickstart --once sends two messages over TLS, shows their trace, 
   assert.deepEqual(pids.filter(alive), [])
 })
 
-test('scripts/quickstart leaves the daemon running, and --stop ends it', async (t) => {
+test('scripts/quickstart leaves the daemon running, --send sends to it, and --stop ends it', async (t) => {
   const folder = join(temporaryFolder(t), 'state')
   const { code, stdout, stderr } = await run(QUICKSTART, ['--state', folder])
   t.after(() => run(QUICKSTART, ['--stop', '--state', folder]))
@@ -34,6 +34,10 @@ test('scripts/quickstart leaves the daemon running, and --stop ends it', async (
   const pids = processes(stdout)
   assert.deepEqual(pids.map(alive), [true, true])
   assert.equal(Number(readFileSync(join(folder, 'postern.pid'), 'utf8')), pids[1])
+
+  const sent = await run(QUICKSTART, ['--send', '--state', folder])
+  assert.equal(sent.code, 0, sent.stdout + sent.stderr)
+  assert.match(sent.stdout, /queued as/)
 
   const stopped = await run(QUICKSTART, ['--stop', '--state', folder])
   assert.equal(stopped.code, 0)

@@ -5,14 +5,20 @@ import { parseArgs } from 'node:util'
 import { stop } from './background.ts'
 import { say } from './say.ts'
 import { makeFolder } from './setup.ts'
-import { announce, show } from './show.ts'
+import { announce, sendOne, show } from './show.ts'
 
 const { values: options } = parseArgs({
-  options: { once: { type: 'boolean' }, stop: { type: 'boolean' }, state: { type: 'string' } },
+  options: {
+    once: { type: 'boolean' },
+    send: { type: 'boolean' },
+    stop: { type: 'boolean' },
+    state: { type: 'string' },
+  },
 })
 
 async function main(): Promise<number> {
   if (options.stop) return stopOnly(placeOf())
+  if (options.send) return sendOnly(placeOf())
   const folder = options.once ? mkdtempSync(join(tmpdir(), 'postern-quickstart-')) : placeOf()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void interrupted(folder))
   return options.once ? once(folder) : stay(folder)
@@ -51,6 +57,14 @@ async function attempt(story: () => Promise<boolean>): Promise<boolean> {
     say(`\nThis went wrong: ${error instanceof Error ? error.message : String(error)}`)
     return false
   }
+}
+
+async function sendOnly(folder: string): Promise<number> {
+  const sent = await attempt(async () => {
+    say(await sendOne(folder))
+    return true
+  })
+  return sent ? 0 : 1
 }
 
 async function stopOnly(folder: string): Promise<number> {

@@ -20,7 +20,9 @@ export interface Setup {
   }
 }
 
-const MARK = 'made-by-quickstart'
+const MARK = 'quickstart.json'
+const CONFIG = 'postern.yaml'
+const CERTIFICATE = 'certificate.pem'
 
 /** Empties a folder that an earlier run made, and makes it anew. Throws for a folder that holds anything else. */
 export function makeFolder(folder: string): void {
@@ -39,13 +41,29 @@ export async function setUp(folder: string): Promise<Setup> {
     nextHop: await freePort(2626),
     metrics: await freePort(9825),
   }
-  const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') }
+  const files = { certificate: join(folder, CERTIFICATE), key: join(folder, 'key.pem') }
   await postern('tls', 'self-signed', 'localhost', '--cert', files.certificate, '--key', files.key)
-  const config = join(folder, 'postern.yaml')
+  const config = join(folder, CONFIG)
   writeFileSync(config, `# Made by scripts/quickstart\n${stringify(configuration(ports, files))}`)
-  const certificate = readFileSync(files.certificate, 'utf8')
-  return { folder, config, state: join(folder, 'state'), received: join(folder, 'received'), certificate, ports }
+  writeFileSync(join(folder, MARK), JSON.stringify(ports))
+  return placed(folder, ports)
 }
+
+/** The places of an earlier run. Throws where there was none. */
+export function findSetup(folder: string): Setup {
+  const mark = join(folder, MARK)
+  if (!existsSync(mark)) throw new Error(`nothing was set up in ${folder}: run scripts/quickstart first`)
+  return placed(folder, JSON.parse(readFileSync(mark, 'utf8')))
+}
+
+const placed = (folder: string, ports: Setup['ports']): Setup => ({
+  folder,
+  config: join(folder, CONFIG),
+  state: join(folder, 'state'),
+  received: join(folder, 'received'),
+  certificate: readFileSync(join(folder, CERTIFICATE), 'utf8'),
+  ports,
+})
 
 const configuration = (ports: Setup['ports'], tls: { certificate: string; key: string }) => ({
   hostname: 'relay.example.test',

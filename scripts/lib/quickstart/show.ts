@@ -7,7 +7,7 @@ import { bodyHash, isIntact, type Sample, sample, submit } from './message.ts'
 import { isOpen } from './ports.ts'
 import { POSTERN, postern } from './postern.ts'
 import { quote, say, step, tell } from './say.ts'
-import { type Setup, setUp } from './setup.ts'
+import { findSetup, type Setup, setUp } from './setup.ts'
 
 const NEXT_HOP = fileURLToPath(new URL('next-hop.ts', import.meta.url))
 const START_MS = 30_000
@@ -115,11 +115,22 @@ async function showCommands({ config, state }: Setup, [id = '']: readonly string
   say('')
 }
 
-const near = (path: string): string => relative('.', path)
+/** As short as it can be typed here. */
+function near(path: string): string {
+  const short = relative('.', path)
+  return short.startsWith('..') ? path : short
+}
+
+/** One more message to a daemon that an earlier run left running; gives its reply. */
+export async function sendOne(folder: string): Promise<string> {
+  const { ports, certificate } = findSetup(folder)
+  return submit(await sample(3), { port: ports.starttls, implicit: false, certificate })
+}
 
 /** What to try now that all of it runs. */
 export function announce(folder: string): void {
   const where = `--config ${near(join(folder, 'postern.yaml'))} --state ${near(join(folder, 'state'))}`
+  const elsewhere = folder === join(process.cwd(), '.quickstart') ? '' : ` --state ${near(folder)}`
   say(`Postern keeps running. Try:
 
   scripts/postern queue list ${where}
@@ -128,6 +139,7 @@ export function announce(folder: string): void {
   scripts/postern help
 
   less ${near(join(folder, 'postern.log'))}
-  kill "$(cat ${near(join(folder, 'next-hop.pid'))})"     the next hop goes down: send a message, see it wait
-  scripts/quickstart --stop${folder === join(process.cwd(), '.quickstart') ? '' : ` --state ${folder}`}     ends it all`)
+  scripts/quickstart --send${elsewhere}     sends one more message
+  kill "$(cat ${near(join(folder, 'next-hop.pid'))})"     the next hop goes down: send again, and see it wait
+  scripts/quickstart --stop${elsewhere}     ends it all`)
 }
