@@ -28,6 +28,8 @@ export interface DispatcherPorts {
 
 // What one message costs in memory beside its content, roughly, bytes
 const OVERHEAD = 1024
+// For what is leased, however little the operator gives to fresh content
+const LEAST_BYTES = 2 ** 24
 // How long a destination waits whose next hop has enough to do already, milliseconds
 const BUSY_MS = 10_000
 
@@ -56,13 +58,15 @@ export class Dispatcher {
     const { hop } = lane
     // What comes after goes the same way, or it would overtake for ever
     if (lane.isFull) lane.more = true
-    if (!this.hasRoom || lane.more || this.#isResting(lane)) return false
+    const { messages, bytes } = this.options.memory
+    if (this.jobs.size >= messages || this.bytes >= bytes || lane.more || this.#isResting(lane)) return false
     return hop === null || this.#isOpenTo(hop)
   }
 
-  get hasRoom(): boolean {
+  /** Whether more may be leased. Some room there always is, or nothing would ever go out. */
+  get hasRoomForLeases(): boolean {
     const { messages, bytes } = this.options.memory
-    return this.jobs.size < messages && this.bytes < bytes
+    return this.jobs.size * 2 < Math.max(2, messages) && this.bytes < Math.max(bytes, LEAST_BYTES)
   }
 
   /** Takes a leased message into memory. */
@@ -80,7 +84,9 @@ export class Dispatcher {
 
   /** A message is out of memory. */
   forget(job: Job): void {
-    if (this.jobs.delete(job)) this.bytes -= job.bytes
+    if (!this.jobs.delete(job)) return
+    this.bytes -= job.bytes
+    job.lease.content.release?.()
   }
 
   reached(hop: Hop, destination: string): void {

@@ -92,12 +92,7 @@ export class Feeder {
 
   get #mayFeed(): boolean {
     const { mayBegin, dispatcher } = this.#ports
-    return (
-      !this.#stopped &&
-      mayBegin() &&
-      dispatcher.jobs.size * 2 < dispatcher.options.memory.messages &&
-      dispatcher.hasRoom
-    )
+    return !this.#stopped && mayBegin() && dispatcher.hasRoomForLeases
   }
 
   #feed(): void {

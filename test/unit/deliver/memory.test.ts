@@ -171,3 +171,16 @@ describe('a spool that cannot be written', () => {
     await deliver.close(0)
   })
 })
+
+describe('an operator who gives fresh content no memory', () => {
+  it('gets his mail delivered all the same', async (t) => {
+    const sink = await startSink(t)
+    const relay = await startRelay(t, {
+      options: { routes: routes({}, hosts(sink.port)), memory: { ...memory, bytes: 0 } },
+    })
+    for (let i = 0; i < 10; i++) await relay.submit({ to: `a${i}@example.org` })
+    await relay.quiet()
+    await relay.advance(2_000)
+    assert.equal(sink.messages.length, 10)
+  })
+})
