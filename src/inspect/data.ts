@@ -12,8 +12,8 @@ import { formatFields } from './fields.ts'
 import { type Links, PHASES } from './links.ts'
 import type { ChainMessage } from './message.ts'
 import { type ContentOutcome, merge, type Outcome } from './outcome.ts'
-import type { Inspector, MessageView, Modification, Modifier, Phase } from './plugin.ts'
-import { attempt, deferred, inspectWith, type Link, type RunContext, record } from './run.ts'
+import type { Answer, Inspector, MessageView, Modification, Modifier, Phase, Removal } from './plugin.ts'
+import { attempt, deferred, type Inspected, inspectWith, type Link, type RunContext, record } from './run.ts'
 import { checkModifications } from './valid.ts'
 
 /** One message's way through the phases. */
@@ -70,12 +70,25 @@ async function inspectPhase(links: Links, phase: Phase, passage: Passage, step: 
   const look = viewer(passage, step)
   const said = await Promise.all(inspectors.map((link) => inspect(link, passage, look)))
   const fields = said.flatMap((outcome) => outcome.fields)
-  return { draft: withFields(step.draft, formatFields(fields)), outcome: merge([step.outcome, ...said]) }
+  const draft = said
+    .flatMap((outcome) => outcome.removals)
+    .reduce((left, { name, matches }) => withoutFields(left, name, (value) => isWanted(matches, value)), step.draft)
+  return { draft: withFields(draft, formatFields(fields)), outcome: merge([step.outcome, ...said]) }
 }
 
-function inspect(link: Link<Inspector>, { message, context, gone }: Passage, look: Look): Promise<Outcome> {
+/** A field that a plugin cannot judge goes: it was not to be believed. */
+function isWanted(matches: Removal['matches'], value: string): boolean {
+  try {
+    return matches?.(value) ?? true
+  } catch {
+    return true
+  }
+}
+
+function inspect(link: Link<Inspector>, { message, context, gone }: Passage, look: Look): Promise<Inspected> {
   const place = { hook: 'data', session: message.session.id } as const
-  const call = async (signal: AbortSignal): Promise<Verdict> => (await link.plugin.data?.(look(signal))) ?? CONTINUE
+  const call = async (signal: AbortSignal): Promise<Verdict | Answer> =>
+    (await link.plugin.data?.(look(signal))) ?? CONTINUE
   return inspectWith(link, place, context, call, gone)
 }
 

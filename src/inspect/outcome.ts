@@ -16,6 +16,8 @@ export interface PluginResult {
   /** Set where it threw, took too long or answered nonsense; `verdict` is then `defer`. */
   readonly failed?: true
   readonly ms: number
+  /** What it found besides, as plain data. */
+  readonly facts?: Readonly<Record<string, unknown>>
 }
 
 export type HeaderPair = readonly [name: string, value: string]

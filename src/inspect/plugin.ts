@@ -4,7 +4,7 @@ import type { Address } from '../mail/address.ts'
 import type { Content } from '../mail/content.ts'
 import type { Envelope, Recipient, ReversePath } from '../mail/envelope.ts'
 import type { Verdict } from '../mail/verdict.ts'
-import type { PluginResult } from './outcome.ts'
+import type { HeaderPair, PluginResult } from './outcome.ts'
 
 /** What is known of the connection. Read-only. */
 export interface SessionView {
@@ -87,7 +87,24 @@ export interface Inspector extends Common {
   /** The verdict counts for this recipient alone. */
   rcpt?(transaction: TransactionView, to: Recipient): Promise<Verdict>
   /** Together with the other inspectors of its phase, in no order. */
-  data?(message: MessageView): Promise<Verdict>
+  data?(message: MessageView): Promise<Verdict | Answer>
+}
+
+/** A verdict with what goes along, whatever the verdict is. */
+export interface Answer {
+  readonly verdict: Verdict
+  /** Header fields to be put on top; not in mode `observe`. */
+  readonly add?: readonly HeaderPair[]
+  /** Header fields that must not pass, such as forged ones; not in mode `observe`. */
+  readonly remove?: readonly Removal[]
+  /** What was found, for the trace and for plugins of later phases (`MessageView.results`): plain data, at most 8 KiB as JSON. */
+  readonly facts?: Readonly<Record<string, unknown>>
+}
+
+/** Every field of that name for which `matches` says so (all, where it is left out). */
+export interface Removal {
+  readonly name: string
+  readonly matches?: (value: string) => boolean
 }
 
 /** Changes content. All of its changes apply, or none and the message is deferred. */
@@ -99,8 +116,7 @@ export interface Modifier extends Common {
 export type Modification =
   /** Puts a header field on top. The value is folded by the chain; control characters become spaces. */
   | { readonly do: 'addHeader'; readonly name: string; readonly value: string }
-  /** Removes every field of that name for which `matches` says so (all, where it is left out). */
-  | { readonly do: 'removeHeader'; readonly name: string; readonly matches?: (value: string) => boolean }
+  | ({ readonly do: 'removeHeader' } & Removal)
   /** The whole message anew, header and body, with CRLF line ends. */
   | { readonly do: 'replaceContent'; readonly content: Content }
 

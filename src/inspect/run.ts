@@ -5,8 +5,8 @@ import type { Verdict } from '../mail/verdict.ts'
 import type { Metrics } from '../metrics.ts'
 import { applyMode } from './mode.ts'
 import type { Hook, Outcome, PluginResult } from './outcome.ts'
-import type { Mode, Plugin } from './plugin.ts'
-import { checkVerdict } from './valid.ts'
+import type { Answer, Mode, Plugin, Removal } from './plugin.ts'
+import { checkAnswer } from './valid.ts'
 
 /** A plugin at its place in the chain. */
 export interface Link<P extends Plugin = Plugin> {
@@ -31,17 +31,27 @@ export interface Place {
 /** The client hears nothing of the plugin: what failed is the operator's business. */
 const UNCHECKED = reply(451, '4.7.1', 'The message could not be checked just now; try again later')
 
+/** An outcome with the header fields that must go. */
+export interface Inspected extends Outcome {
+  readonly removals: readonly Removal[]
+}
+
 /** Asks one inspector. Never rejects: whatever goes wrong is `defer`, softened by the plugin's mode. */
 export async function inspectWith(
   link: Link,
   place: Place,
   context: RunContext,
-  call: (signal: AbortSignal) => Promise<Verdict>,
+  call: (signal: AbortSignal) => Promise<Verdict | Answer>,
   gone: AbortSignal | null,
-): Promise<Outcome> {
-  const ran = await attempt(link, context, gone, async (signal) => checkVerdict(await call(signal)))
-  const verdict = 'error' in ran ? deferred(link, place, context, ran.error) : ran.value
-  return record(link, place, context, verdict, ran)
+): Promise<Inspected> {
+  const ran = await attempt(link, context, gone, async (signal) => checkAnswer(await call(signal)))
+  if ('error' in ran) {
+    return { ...record(link, place, context, deferred(link, place, context, ran.error), ran), removals: [] }
+  }
+  const { verdict, add, remove, facts } = ran.value
+  const outcome = record(link, place, context, verdict, { ms: ran.ms, ...(facts !== undefined && { facts }) })
+  if (link.mode === 'observe') return { ...outcome, removals: [] }
+  return { ...outcome, fields: [...outcome.fields, ...(add ?? [])], removals: remove ?? [] }
 }
 
 /** `defer`, because the plugin failed; the cause is for the log only. */
@@ -60,13 +70,17 @@ export function record(
   { hook }: Place,
   { metrics }: RunContext,
   said: Verdict,
-  ran: { readonly ms: number; readonly error?: unknown },
+  ran: { readonly ms: number; readonly error?: unknown; readonly facts?: Readonly<Record<string, unknown>> },
   reason: string | null = said.action === 'continue' ? null : said.reason,
 ): Outcome {
   metrics.observe('postern_inspection_seconds', ran.ms / 1000, { plugin: name })
   metrics.count('postern_inspection_total', { plugin: name, verdict: said.action })
   const base = { plugin: name, hook, mode, verdict: said.action, reason, ms: ran.ms }
-  const result: PluginResult = 'error' in ran ? { ...base, failed: true } : base
+  const result: PluginResult = {
+    ...base,
+    ...('error' in ran && { failed: true }),
+    ...(ran.facts !== undefined && { facts: ran.facts }),
+  }
   const verdict = applyMode(name, mode, said)
   return {
     verdict,

@@ -3,7 +3,7 @@ import { type Reply, reply } from '../mail/reply.ts'
 import type { Verdict } from '../mail/verdict.ts'
 import { isFieldName } from './fields.ts'
 import type { HeaderPair } from './outcome.ts'
-import type { Modification } from './plugin.ts'
+import type { Answer, Modification, Removal } from './plugin.ts'
 
 /** A plugin answered what cannot be understood. The message names what is wrong, for the log. */
 export class BadAnswer extends Error {
@@ -18,6 +18,7 @@ const LONG_WORD = /\S{901}/
 const MAX_LINES = 10
 const MAX_LINE = 400
 const MAX_MODIFICATIONS = 500
+const MAX_FACTS = 8192
 
 type Unknown = Readonly<Record<string, unknown>>
 
@@ -32,6 +33,34 @@ export function checkVerdict(answer: unknown): Verdict {
   if (action === 'tag') return { action, reason: checkReason(answer), fields: checkFields(answer.fields) }
   if (action !== 'defer' && action !== 'reject') throw new BadAnswer('the verdict has no action that is known')
   return { action, reason: checkReason(answer), reply: checkReply(action, answer.reply) }
+}
+
+/** A verdict alone, or one with what goes along. Throws BadAnswer if any part is wrong. */
+export function checkAnswer(answer: unknown): Answer {
+  if (!isObject(answer) || !isObject(answer.verdict)) return { verdict: checkVerdict(answer) }
+  const { verdict, add, remove, facts } = answer
+  return {
+    verdict: checkVerdict(verdict),
+    ...(add !== undefined && { add: checkFields(add) }),
+    ...(remove !== undefined && { remove: checkRemovals(remove) }),
+    ...(facts !== undefined && { facts: checkFacts(facts) }),
+  }
+}
+
+function checkRemovals(given: unknown): readonly Removal[] {
+  if (!Array.isArray(given) || given.length > MAX_FIELDS) throw new BadAnswer(`remove is no list of ${MAX_FIELDS}`)
+  return given.map((removal: unknown) => {
+    if (!isObject(removal)) throw new BadAnswer('a removal is no object')
+    return checkRemoval(removal)
+  })
+}
+
+/** Facts are stored with every message: plain, and not many. A copy, so that nothing changes them later. */
+function checkFacts(given: unknown): Readonly<Record<string, unknown>> {
+  if (!isObject(given)) throw new BadAnswer('the facts are no object')
+  const text = JSON.stringify(given)
+  if (text.length > MAX_FACTS) throw new BadAnswer(`the facts have over ${MAX_FACTS} characters`)
+  return JSON.parse(text)
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
@@ -95,18 +124,18 @@ function checkModification(given: unknown): Modification {
     const [name, value] = checkField(given.name, given.value)
     return { do: 'addHeader', name, value }
   }
-  if (given.do === 'removeHeader') return checkRemoval(given)
+  if (given.do === 'removeHeader') return { do: 'removeHeader', ...checkRemoval(given) }
   if (given.do === 'replaceContent') return { do: 'replaceContent', content: checkContent(given.content) }
   throw new BadAnswer('a modification does nothing that is known')
 }
 
-function checkRemoval({ name, matches }: Unknown): Modification {
+function checkRemoval({ name, matches }: Unknown): Removal {
   if (typeof name !== 'string' || !isFieldName(name)) throw new BadAnswer('a header field has no valid name')
   // RFC 5321 section 4.4: trace fields are not to be changed
   if (name.toLowerCase() === 'received') throw new BadAnswer('a plugin cannot remove Received fields')
-  if (matches === undefined) return { do: 'removeHeader', name }
+  if (matches === undefined) return { name }
   if (typeof matches !== 'function') throw new BadAnswer('matches is no function')
-  return { do: 'removeHeader', name, matches: (value) => matches(value) === true }
+  return { name, matches: (value) => matches(value) === true }
 }
 
 function checkContent(given: unknown): Content {
