@@ -80,7 +80,9 @@ export class SqliteSpool implements Spool {
     }
     if (row[9].length === 0) await this.#remove(ready.file === null ? [] : [ready.file])
     const queueId = formatQueueId(row[0])
-    return { queueId, leases: plannedLeases(queueId, { ...message, content: ready.content }, plans) }
+    const leases = plannedLeases(queueId, { ...message, content: ready.content }, plans)
+    if (leases.length === 0) ready.content.release?.()
+    return { queueId, leases }
   }
 
   async lease({ limit, perDestination, leasedUntil, except, only }: LeaseRequest): Promise<Lease[]> {

@@ -32,7 +32,7 @@ export function openStore(db: Connection, settings: LedgerSettings): Store<Ledge
 }
 
 function summary(db: Connection): LedgerOps['summary']['result'] {
-  const sql = 'SELECT ifnull(max(id) - min(id) + 1, 0) FROM entry'
+  const sql = 'SELECT ifnull((SELECT max(id) FROM entry) - (SELECT min(id) FROM entry) + 1, 0)'
   const oldest = db.prepare('SELECT at FROM entry ORDER BY id LIMIT 1').pluck().get() as number | undefined
   return { entries: db.prepare(sql).pluck().get() as number, oldest: oldest ?? null }
 }

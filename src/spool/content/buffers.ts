@@ -24,6 +24,11 @@ export class WriteBuffers {
     return Buffer.allocUnsafeSlow(size)
   }
 
+  /** A buffer that was taken will not come back. */
+  lose(): void {
+    this.#used--
+  }
+
   give(buffer: Buffer): void {
     this.#used--
     if (buffer.length === LARGEST && this.#free.length < KEEP) this.#free.push(buffer)

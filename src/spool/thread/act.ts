@@ -11,7 +11,7 @@ interface Selected {
   readonly address: string
   readonly state: number
   readonly destination: number
-  readonly own: number | null
+  readonly own: string | null
   readonly due_at: number
 }
 
@@ -106,11 +106,12 @@ export class Actor {
 
   #reroute(recipient: Selected, name: string | null, now: number): boolean {
     const { destinations } = this.#state
-    const own = recipient.own ?? recipient.destination
-    const to = name === null ? destinations.get(own) : destinations.named(name)
     const from = destinations.get(recipient.destination)
-    if (to === undefined || from === undefined || to === from) return false
-    this.#sql.reroute.run(to.id, to.id === own ? null : own, now, recipient.id, recipient.n)
+    const own = recipient.own ?? from?.name
+    if (from === undefined || own === undefined) return false
+    const to = destinations.named(name ?? own)
+    if (to === from) return false
+    this.#sql.reroute.run(to.id, to.name === own ? null : own, now, recipient.id, recipient.n)
     destinations.move(from, recipient.state, null)
     destinations.move(to, null, recipient.state)
     if (recipient.state === PENDING) destinations.due(to, Math.min(recipient.due_at, now))

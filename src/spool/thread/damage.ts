@@ -27,6 +27,11 @@ export class Damage {
     return this.#skipped.size > 0 && this.#skipped.has(id)
   }
 
+  /** How many are passed over. */
+  get skipped(): number {
+    return this.#skipped.size
+  }
+
   list(): { id: number; found: string }[] {
     const rows = this.#db.prepare('SELECT id, found FROM damaged ORDER BY id').all() as { id: number; found: string }[]
     return [...rows, ...[...this.#skipped].map(([id, found]) => ({ id, found }))]

@@ -58,7 +58,6 @@ export class Destinations {
         .pluck(),
       block: db.prepare('UPDATE destination SET blocked_until = ?, failures = ?, reason = ? WHERE id = ?'),
       remove: db.prepare('DELETE FROM destination WHERE id = ?'),
-      used: db.prepare('SELECT 1 FROM recipient WHERE own = ? LIMIT 1').pluck(),
       earliest: db
         .prepare<[number], number>(
           'SELECT due_at FROM recipient WHERE state = 0 AND destination = ? ORDER BY due_at LIMIT 1',
@@ -170,8 +169,6 @@ export class Destinations {
   }
 
   #drop(destination: Destination): void {
-    // A rerouted recipient may still want to go back to it
-    if (this.#sql.used.get(destination.id) !== undefined) return
     this.#sql.remove.run(destination.id)
     this.#byId.delete(destination.id)
     this.#byName.delete(destination.name)

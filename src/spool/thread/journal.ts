@@ -32,7 +32,10 @@ export class Journal {
       remove: db.prepare('DELETE FROM journal WHERE seq <= ?'),
       after: db.prepare('SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?').raw(),
     }
-    const [first, last] = db.prepare('SELECT min(seq), max(seq) FROM journal').raw().get() as (number | null)[]
+    const [first, last] = db
+      .prepare('SELECT (SELECT min(seq) FROM journal), (SELECT max(seq) FROM journal)')
+      .raw()
+      .get() as (number | null)[]
     this.#given = this.#committed = last ?? 0
     this.#sent = this.#taken = this.#deleted = (first ?? 1) - 1
   }

@@ -29,7 +29,7 @@ CREATE TABLE recipient (
   orcpt TEXT,
   notify INTEGER,
   destination INTEGER NOT NULL,
-  own INTEGER,                 -- the destination before an operator's reroute
+  own TEXT,                    -- name of the destination before an operator's reroute
   state INTEGER NOT NULL,      -- 0 pending, 1 leased, 2 held
   due_at INTEGER NOT NULL,
   attempts INTEGER NOT NULL,
