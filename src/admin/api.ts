@@ -105,6 +105,7 @@ export interface ApiStatus {
   readonly stateDir: string
   readonly phase: 'starting' | 'running' | 'stopping'
   readonly listeners: readonly ApiListener[]
+  readonly delivery: ApiDelivery
   /** Why the process should be started anew; empty when all is well. */
   readonly unhealthy: readonly string[]
   /** Why no mail should be sent here now; empty when all is well. */
@@ -112,6 +113,23 @@ export interface ApiStatus {
   readonly lastReload: { readonly at: string; readonly ok: boolean; readonly problems: readonly string[] } | null
   /** Null if the spool does not answer. */
   readonly queue: ApiQueueSummary | null
+}
+
+/** Next hops that are in use or in trouble, at most a hundred, those in trouble first. */
+export interface ApiDelivery {
+  readonly messages: number
+  readonly connections: number
+  readonly nextHops: readonly ApiNextHop[]
+}
+
+export interface ApiNextHop {
+  readonly name: string
+  readonly waiting: number
+  readonly sending: number
+  readonly idle: number
+  readonly limit: number
+  readonly restsUntil: string | null
+  readonly trouble: string | null
 }
 
 export interface ApiListener {

@@ -4,6 +4,8 @@ import type { Spool } from '../spool/contract.ts'
 /** What the admin API needs of the rest of the daemon; the composition root plugs it in. */
 export interface AdminPorts {
   readonly spool: Pick<Spool, 'list' | 'show' | 'act' | 'content' | 'summary' | 'damaged'>
+  /** A destination for `reroute` in its one canonical form, or null if the text is none. */
+  readonly destination: (text: string) => string | null
   readonly trace: Pick<Ledger, 'trace'>
   /** How the daemon is, known without waiting. */
   status(): DaemonStatus
@@ -26,10 +28,29 @@ export interface DaemonStatus {
     readonly tls: 'none' | 'starttls' | 'implicit'
     readonly connections: number
   }[]
+  /** What delivery holds in memory, and its next hops: connections open, and why one rests. */
+  readonly delivery: {
+    readonly messages: number
+    readonly connections: number
+    readonly nextHops: readonly DaemonNextHop[]
+  }
   /** As for `/healthz` and `/readyz`: in words, empty when all is well. */
   readonly unhealthy: readonly string[]
   readonly unready: readonly string[]
   readonly lastReload: { readonly at: number; readonly ok: boolean; readonly problems: readonly string[] } | null
+}
+
+export interface DaemonNextHop {
+  readonly name: string
+  /** Messages that wait for it in memory. */
+  readonly waiting: number
+  readonly sending: number
+  readonly idle: number
+  /** Connections that it may have now. */
+  readonly limit: number
+  /** When it is tried again, milliseconds since 1970, and why it rests; null when it does not. */
+  readonly restsUntil: number | null
+  readonly trouble: string | null
 }
 
 export interface ReloadResult {

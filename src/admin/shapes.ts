@@ -1,6 +1,7 @@
 import type { TracedMessage, TraceEntry, TracePage } from '../ledger/contract.ts'
 import type { Hold, QueueEntry, QueuePage, QueueRecipient, SpoolSummary } from '../spool/contract.ts'
 import type {
+  ApiDelivery,
   ApiHold,
   ApiMessage,
   ApiQueuePage,
@@ -92,11 +93,24 @@ export function toApiStatus(status: DaemonStatus, queue: ApiQueueSummary | null)
     stateDir,
     phase,
     listeners: listeners.map(({ address, port, tls, connections }) => ({ address, port, tls, connections })),
+    delivery: toApiDelivery(status.delivery),
     unhealthy,
     unready,
     lastReload: lastReload === null ? null : { ...lastReload, at: moment(lastReload.at) },
     queue,
   }
+}
+
+const NEXT_HOPS_TOLD = 100
+
+function toApiDelivery({ messages, connections, nextHops }: DaemonStatus['delivery']): ApiDelivery {
+  const troubledFirst = [...nextHops].sort((a, b) => (b.restsUntil ?? 0) - (a.restsUntil ?? 0))
+  const told = troubledFirst
+    .slice(0, NEXT_HOPS_TOLD)
+    .map(({ name, waiting, sending, idle, limit, trouble, restsUntil }) => {
+      return { name, waiting, sending, idle, limit, trouble, restsUntil: momentOrNull(restsUntil) }
+    })
+  return { messages, connections, nextHops: told }
 }
 
 export const toApiTracePage = ({ messages, next }: TracePage): ApiTracePage => ({

@@ -29,6 +29,7 @@ import { acceptOptions } from './accept-options.ts'
 import { chainOf } from './chain.ts'
 import { deliverOptions } from './deliver-options.ts'
 import { Listeners } from './listeners.ts'
+import { canonicalDestination, operatorSpool } from './operator-spool.ts'
 import { CurrentRecipients } from './recipients.ts'
 import { needRestart } from './reload.ts'
 
@@ -133,9 +134,10 @@ export class Relay {
   }
 
   #adminPorts() {
-    const { spool, ledger } = this.#rooms
+    const { spool, ledger, deliver } = this.#rooms
     return {
-      spool,
+      spool: operatorSpool(spool, deliver),
+      destination: canonicalDestination,
       trace: ledger,
       status: () => this.#status(),
       reload: (by: string) => this.reload(by),
@@ -152,6 +154,7 @@ export class Relay {
       stateDir: this.#config.state.dir,
       phase: this.#phase,
       listeners: this.#rooms.listeners.status(),
+      delivery: this.#rooms.deliver.status(),
       unhealthy: this.#unhealthy(),
       unready: this.#unready(),
       lastReload: this.#lastReload,

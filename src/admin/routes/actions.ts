@@ -12,7 +12,7 @@ import { ACTION_BODY } from '../schema.ts'
 // A hold that outlives this was surely a slip of the keyboard
 const LONGEST_HOLD_MS = 366 * 86_400_000
 
-export function addActionRoute(app: FastifyInstance, { spool }: AdminPorts, clock: Clock, log: Log): void {
+export function addActionRoute(app: FastifyInstance, { spool, destination }: AdminPorts, clock: Clock, log: Log): void {
   app.post<{ Body: ApiAction }>(
     '/v1/queue/actions',
     { schema: { body: ACTION_BODY } },
@@ -21,7 +21,7 @@ export function addActionRoute(app: FastifyInstance, { spool }: AdminPorts, cloc
       if (selectsAll(filter) && body.all !== true) {
         throw badRequest('This would touch the whole queue. Give a filter, or say so with "all": true (--all).')
       }
-      const action = readAction(body, clock.now())
+      const action = readAction(body, clock.now(), destination)
       if (body.dryRun === true) return countQueue(spool, touched(action, filter))
       const { changed, busy } = await spool.act(action, filter, body.by)
       log.info({ action: action.do, filter, by: body.by, changed, busy }, 'an operator acted on the queue')
@@ -30,9 +30,9 @@ export function addActionRoute(app: FastifyInstance, { spool }: AdminPorts, cloc
   )
 }
 
-function readAction(body: ApiAction, now: number): OperatorAction {
+function readAction(body: ApiAction, now: number, destination: AdminPorts['destination']): OperatorAction {
   if (body.action === 'hold') return { do: 'hold', hold: readHold(body, now) }
-  if (body.action === 'reroute') return { do: 'reroute', destination: readDestination(body) }
+  if (body.action === 'reroute') return { do: 'reroute', destination: readDestination(body, destination) }
   return { do: body.action }
 }
 
@@ -45,9 +45,15 @@ function readHold({ hold, by }: ApiAction, now: number): Hold {
   return { reason, owner: `operator:${by}`, until, then }
 }
 
-function readDestination({ destination }: ApiAction): string | null {
+function readDestination({ destination }: ApiAction, canonical: AdminPorts['destination']): string | null {
   if (destination === undefined) throw badRequest('reroute needs "destination": where to, or null for the own one.')
-  return destination
+  const found = destination === null ? null : canonical(destination)
+  if (destination !== null && found === null) {
+    throw badRequest(
+      `"${destination}" is no destination. Give a domain (example.org), a host ([mail.example.org]:25), or lmtp:/path.`,
+    )
+  }
+  return found
 }
 
 // For the count: release means what is held, retry what waits

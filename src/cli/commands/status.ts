@@ -52,6 +52,7 @@ function describe(found: ApiStatus, now: number, columns: number | null): string
       ({ address, port, tls, connections }) =>
         `Listener       ${address}:${port} (TLS: ${tls}), ${counted(connections, 'connection')}`,
     ),
+    `Delivery       ${counted(found.delivery.messages, 'message')} in memory, ${counted(found.delivery.connections, 'connection')} out`,
     ...(found.queue === null ? ['Queue          does not answer'] : describeQueue(found.queue, now, columns)),
   ]
 }

@@ -90,6 +90,7 @@ test('An action that is incomplete, misspelt or without a name is refused before
       /hold\/afterwards must be equal/,
     ],
     [{ action: 'reroute', filter, by }, /reroute needs/],
+    [{ action: 'reroute', filter, by, destination: 'no such place' }, /is no destination/],
   ]
   for (const [body, expected] of cases) {
     const answer = await admin.post(ACTIONS, body)

@@ -26,6 +26,7 @@ test('A socket that a dead daemon left is replaced; one that answers, or a file,
       ports: {
         spool,
         status: () => STATUS,
+        destination: () => null,
         trace: { trace: async () => ({ messages: [], next: null }) },
         reload: async () => ({ ok: true, problems: [] }),
       },

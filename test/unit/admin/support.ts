@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import type { AdminPorts, DaemonStatus, ReloadResult } from '../../../src/admin/ports.ts'
 import { type AdminOptions, openAdmin } from '../../../src/admin/server.ts'
+import { canonicalDestination } from '../../../src/daemon/operator-spool.ts'
 import type { TracePage, TraceQuery } from '../../../src/ledger/contract.ts'
 import type { Log } from '../../../src/log.ts'
 import { type Scope, temporaryFolder } from '../../support/folder.ts'
@@ -39,6 +40,7 @@ export const STATUS: DaemonStatus = {
   phase: 'running',
   listeners: [{ address: '::', port: 25, tls: 'starttls', connections: 3 }],
   unhealthy: [],
+  delivery: { messages: 0, connections: 0, nextHops: [] },
   unready: [],
   lastReload: null,
 }
@@ -58,6 +60,7 @@ export async function startAdmin(scope: Scope, plugged: Plugged = {}): Promise<A
     get spool() {
       return opened.spool
     },
+    destination: canonicalDestination,
     trace: {
       trace: (query, page) => {
         traced.push({ query, page })
