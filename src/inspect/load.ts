@@ -9,6 +9,10 @@ import { headersPlugin } from './plugins/headers/headers.ts'
 import { parseHeadersOptions } from './plugins/headers/options.ts'
 import { parseSendersOptions } from './plugins/senders/options.ts'
 import { sendersPlugin } from './plugins/senders/senders.ts'
+import { parseSpamOptions } from './plugins/spam/options.ts'
+import { spamPlugins } from './plugins/spam/spam.ts'
+import { parseVirusOptions } from './plugins/virus/options.ts'
+import { virusPlugin } from './plugins/virus/virus.ts'
 import type { Link, RunContext } from './run.ts'
 
 /** One entry of the configuration's chain. */
@@ -31,6 +35,8 @@ type BuiltIn = (options: Readonly<Record<string, unknown>>, context: RunContext)
 const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
   headers: (options) => headersPlugin(parseHeadersOptions(options)),
   senders: (options, context) => sendersPlugin(parseSendersOptions(options), context),
+  spam: (options, context) => spamPlugins(parseSpamOptions(options), context),
+  virus: (options, context) => virusPlugin(parseVirusOptions(options), context),
 }
 
 export const builtInNames: readonly string[] = Object.keys(BUILT_IN)

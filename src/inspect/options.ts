@@ -31,6 +31,35 @@ export class OptionsReader {
     return this.#wrong(key, `a whole number from ${min} to ${max}`, value)
   }
 
+  flag(key: string, otherwise: boolean): boolean {
+    const value = this.#get(key) ?? otherwise
+    return typeof value === 'boolean' ? value : this.#wrong(key, 'true or false', value)
+  }
+
+  /** A number that need not be whole; null where it is given as null. */
+  number(key: string, min: number, max: number, otherwise: number | null): number | null {
+    const found = this.#get(key)
+    const value = found === undefined ? otherwise : found
+    if (value === null || (typeof value === 'number' && value >= min && value <= max)) return value
+    return this.#wrong(key, `a number from ${min} to ${max}`, value)
+  }
+
+  /** At least one text, or a text alone. */
+  texts(key: string, otherwise?: string): readonly string[] {
+    const value = this.#get(key) ?? otherwise
+    const list = typeof value === 'string' ? [value] : value
+    const isText = (each: unknown): each is string => typeof each === 'string' && each !== ''
+    if (Array.isArray(list) && list.length > 0 && list.every(isText)) return list
+    return this.#wrong(key, 'a text, or a list of them', value)
+  }
+
+  /** Any number of texts. */
+  list(key: string, otherwise: readonly string[]): readonly string[] {
+    const value = this.#get(key) ?? otherwise
+    if (Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '')) return value
+    return this.#wrong(key, 'a list of texts', value)
+  }
+
   /** A path or other text; null where it is left out. */
   text(key: string): string | null {
     const value = this.#get(key) ?? null

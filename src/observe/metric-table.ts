@@ -99,6 +99,22 @@ export const METRICS = {
     help: 'Verdicts of plugins.',
     labels: ['plugin', 'verdict'],
   },
+  postern_scanner_up: {
+    type: 'gauge',
+    help: '1 while a host of a scanner answers, 0 while it does not.',
+    labels: ['scanner', 'host'],
+  },
+  postern_scan_total: {
+    type: 'counter',
+    help: 'Messages handed to a scanner, by what came of it.',
+    labels: ['scanner', 'result'],
+  },
+  postern_scan_seconds: {
+    type: 'histogram',
+    help: 'Time that a scanner took over a message, with waiting for it.',
+    labels: ['scanner'],
+    buckets: INSPECTION_SECONDS,
+  },
   postern_log_dropped_total: { type: 'counter', help: 'Lines of the log that were lost because nothing took them.' },
   postern_metrics_misused_total: {
     type: 'counter',

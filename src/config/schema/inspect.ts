@@ -43,10 +43,11 @@ const common = () => ({
 
 type Common = { readonly mode: PluginEntry['mode']; readonly deadline: number }
 
-function builtIn(name: string, { keys, built }: PluginKeys): Field<PluginEntry> {
+function builtIn(name: string, { keys, built, check }: PluginKeys): Field<PluginEntry> {
   return refined(section({ ...common(), ...keys }), (found, refuse) => {
     if (!built)
       refuse([], `the plugin ${name} is not part of this version, and mail must not pass as if it were: take it out`)
+    check?.(found, refuse)
     const { mode, deadline, ...options } = found as Common & Readonly<Record<string, unknown>>
     return { name, module: null, mode, deadline, options }
   })
