@@ -46,11 +46,18 @@ export interface Spool {
   undelayed(receivedBefore: number, limit: number): Promise<Lease[]>
   /** Held recipients whose deadline has passed, leased so that its action can be carried out. */
   overdueHolds(limit: number): Promise<{ lease: Lease; hold: Hold }[]>
-  /** When something will next be due and of what destination it is not blocked; null if nothing waits. */
+  /** When something will next be due and its destination not be blocked; null if nothing waits. May be too early, never too late, but for leases that lapse. */
   nextDue(): Promise<number | null>
-  /** Actions of operators, on all that the filter selects. Each is journalled with who did it. Leased recipients are left alone by `reroute` and `remove` and counted in `busy`. */
+  /**
+   * Actions of operators, on all that the filter selects, in steps: what is put meanwhile may be
+   * missed. Each is journalled with who did it. Leased recipients are left alone and counted in
+   * `busy`: what is being sent cannot be stopped any more. An empty `queueIds` selects nothing.
+   */
   act(action: OperatorAction, filter: QueueFilter, by: string): Promise<{ changed: number; busy: number }>
-  /** Pages through the queue, oldest first, without holding up the writer. */
+  /**
+   * Pages through the queue, oldest first, without holding up the writer. The look at a long queue is
+   * bounded in time: a page may be short, even empty, and still have a `next`.
+   */
   list(filter: QueueFilter, page: { after: string | null; limit: number }): Promise<QueuePage>
   /** Everything known about one message, or null if it is not (any longer) in the spool. */
   show(queueId: QueueId): Promise<QueueEntry | null>

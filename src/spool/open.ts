@@ -33,6 +33,8 @@ export interface OpenSpool extends Spool {
 }
 
 const TICK_MS = 1000
+// Entries that the ledger has not taken: several seconds of a busy relay
+const LONG_BACKLOG = 100_000
 const IDLE_MS = 200
 const READER_CACHE_BYTES = 8 * 1024 * 1024
 
@@ -68,7 +70,10 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
   report(seams.log, ready)
   void contents.remove(ready.orphans).catch((error: unknown) => seams.log.warn({ error }, 'orphan content stays'))
   await room.start()
-  const stopTicks = every(seams.clock, TICK_MS, () => client.call('tick', null))
+  const watchBacklog = backlogWatch(seams.log)
+  const stopTicks = every(seams.clock, TICK_MS, async () => {
+    watchBacklog(await client.call('tick', null))
+  })
   const spool = new SqliteSpool({
     writer: client,
     reader: new QueueReader({ path: databasePath(all), cacheBytes: READER_CACHE_BYTES }, now, contents.path),
@@ -114,4 +119,15 @@ function observe(metrics: Metrics, { calls, runMs, commitMs }: BatchStats): void
 function report(log: Log, { lapsed, orphans, damaged }: WriterReady): void {
   log.info({ lapsed, orphans: orphans.length, damaged: damaged.length }, 'the spool is open')
   for (const { id, found } of damaged) log.error({ id, found }, 'a message in the spool is damaged and was set aside')
+}
+
+/** Tells when the ledger falls far behind, and when it has caught up: until then the journal grows. */
+function backlogWatch(log: Log): (entries: number) => void {
+  let behind = false
+  return (entries) => {
+    const now = entries > (behind ? 0 : LONG_BACKLOG)
+    if (now && !behind) log.warn({ entries }, 'the ledger is behind: what happened waits in the spool')
+    if (!now && behind) log.info({}, 'the ledger has caught up')
+    behind = now
+  }
 }

@@ -147,8 +147,6 @@ export interface SummaryRow {
   readonly held: number
   readonly oldest: number | null
   readonly damaged: number
-  /** Journal entries that the ledger has not taken yet. */
-  readonly unacknowledged: number
   readonly destinations: readonly {
     readonly destination: string
     readonly pending: number
@@ -177,8 +175,8 @@ export type WriterOps = {
   act: { args: ActRow; result: ActDone }
   summary: { args: null; result: SummaryRow }
   damaged: { args: null; result: readonly { id: number; found: string }[] }
-  /** Once a second: leases lapse, destinations that nobody needs are forgotten. */
-  tick: { args: null; result: null }
+  /** Once a second: leases lapse, destinations that nobody needs are forgotten. How many journal entries the ledger has not taken. */
+  tick: { args: null; result: number }
 }
 
 export interface WriterData {

@@ -14,9 +14,10 @@ export interface OverdueHold {
   readonly holdUntil: number
 }
 
-// Ids are given when a message is stored and may run ahead of the clock after a restart
-// (thread/ids.ts); the received_at of the row decides
+// Ids may run ahead of the clock after a restart (thread/ids.ts); the received_at of the row decides
 const SLACK_MS = 60_000
+// An id may be given before its message is stored, but not longer before than this
+const LATEST_PUT_MS = 3_600_000
 // Holds that somebody is dealing with come up again and are passed over
 const SCAN = 20_000
 
@@ -83,8 +84,7 @@ export class Housekeeping {
     const from = this.#watermark.get() ?? 0
     const end = idAt(before + SLACK_MS)
     const first = this.#open.get(from, end)
-    // Messages to come have higher ids than this
-    const mark = first ?? idAt(Math.min(before, now) - SLACK_MS)
+    const mark = first ?? Math.min(idAt(before - SLACK_MS), idAt(now - LATEST_PUT_MS))
     if (mark > from) this.#setWatermark.run(mark)
     return first === undefined ? [] : this.#grant(this.#unnoticed.all(first, end, before, limit), until, now)
   }

@@ -136,7 +136,7 @@ function handlers({
     damaged: () => damage.list(),
     tick(_, now) {
       state.destinations.forget(now)
-      return null
+      return state.journal.backlog
     },
   }
 }
@@ -171,7 +171,6 @@ function summary(db: Connection, state: SpoolState, damage: Damage): SummaryRow 
     ...total,
     oldest: oldest ?? null,
     damaged: damage.count(),
-    unacknowledged: state.journal.backlog,
     destinations,
   }
 }
