@@ -13,8 +13,10 @@ const { values: options, positionals } = parseArgs({
 interface Result {
   readonly part: string
   readonly rows: readonly (Row & { readonly reached: boolean | null })[]
-  /** Why it could not run, or null. */
+  /** Why it could not run here, or null. */
   readonly missing: string | null
+  /** What went wrong, or null. */
+  readonly failed: string | null
 }
 
 const say = (text: string) => void (options.json ? process.stderr : process.stdout).write(`${text}\n`)
@@ -30,7 +32,8 @@ async function main(): Promise<number> {
   const results: Result[] = []
   for (const part of wanted) results.push(await runPart(part))
   if (options.json) print(JSON.stringify({ quick: options.quick ?? false, results }, null, 2))
-  return results.every(({ rows }) => rows.every(({ reached }) => reached !== false)) ? 0 : 1
+  const good = results.every(({ rows, failed }) => failed === null && rows.every(({ reached }) => reached !== false))
+  return good ? 0 : 1
 }
 
 async function runPart(part: string): Promise<Result> {
@@ -45,11 +48,12 @@ async function runPart(part: string): Promise<Result> {
   try {
     const rows = (await bench(context)).map((row) => ({ ...row, reached: reaches(row) }))
     say(table(rows))
-    return { part, rows, missing: null }
+    return { part, rows, missing: null, failed: null }
   } catch (error) {
-    if (!(error instanceof Missing)) throw error
-    say(`cannot run here: ${error.message}`)
-    return { part, rows: [], missing: error.message }
+    const text = error instanceof Error ? error.message : String(error)
+    const missing = error instanceof Missing
+    say(`${missing ? 'cannot run here' : 'FAILED'}: ${text}`)
+    return { part, rows: [], missing: missing ? text : null, failed: missing ? null : text }
   } finally {
     for (const undo of undos) await undo()
   }
