@@ -4,6 +4,7 @@
  */
 export type { HeaderPair, Hook, PluginResult } from './inspect/outcome.ts'
 export type {
+  Answer,
   Direction,
   Inspector,
   MessageView,
@@ -14,6 +15,7 @@ export type {
   Plugin,
   PluginContext,
   PluginFactory,
+  Removal,
   SessionView,
   TransactionView,
 } from './inspect/plugin.ts'

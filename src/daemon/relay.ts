@@ -15,8 +15,10 @@ import {
 } from '../config/index.ts'
 import { createDeliver, type Deliver } from '../deliver/deliver.ts'
 import type { Chain } from '../inspect/chain.ts'
+import { WorkerPool } from '../inspect/pool/pool.ts'
 import type { Ledger } from '../ledger/contract.ts'
 import { openLedger } from '../ledger/open.ts'
+import type { Resolver } from '../net/dns.ts'
 import { createResolver } from '../net/dns-resolver.ts'
 import { type EventLoopWatch, watchEventLoop } from '../observe/event-loop.ts'
 import { type ObserveHttp, openObserveHttp } from '../observe/http.ts'
@@ -44,6 +46,8 @@ interface Rooms {
   readonly ledger: Ledger
   readonly spool: OpenSpool
   readonly deliver: Deliver
+  readonly resolver: Resolver
+  readonly pool: WorkerPool
   readonly chain: Chain
   readonly recipients: CurrentRecipients
   readonly accept: Accept
@@ -198,7 +202,7 @@ export class Relay {
     const { sink, clock } = this.#outside
     const { accept, recipients, deliver, listeners, metrics } = this.#rooms
     const nextAccept = acceptOptions(config)
-    const nextChain = await chainOf(config, { log: sink.log, clock, metrics })
+    const nextChain = await chainOf(config, { log: sink.log, clock, metrics }, this.#rooms)
     deliverOptions(config, listeners.addresses())
     await listeners.apply(config)
     accept.update(nextAccept, nextChain)
@@ -222,11 +226,12 @@ export class Relay {
   /** Stops taking mail, lets what is under way end within the configured time, then closes everything. */
   async stop(): Promise<void> {
     this.#phase = 'stopping'
-    const { listeners, deliver, spool, ledger } = this.#rooms
+    const { listeners, deliver, spool, ledger, pool } = this.#rooms
     const { grace } = this.#config.shutdown
     await listeners.close(grace)
     await deliver.close(grace)
     await this.#chain.close()
+    await pool.close()
     await this.#http?.close()
     await this.#admin?.close()
     this.#eventLoop.stop()
@@ -244,7 +249,8 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
   spool.connectJournal(ledger.connect())
   const resolver = createResolver(dnsOptions(config), clock)
   const deliver = createDeliver(deliverOptions(config, []), { ...seams, spool, resolver, store: null })
-  const chain = await chainOf(config, seams)
+  const pool = new WorkerPool({}, seams)
+  const chain = await chainOf(config, seams, { resolver, pool })
   const recipients = new CurrentRecipients(config)
   const accept = createAccept(acceptOptions(config), {
     ...seams,
@@ -256,7 +262,7 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
     names: dnsNames(resolver),
   })
   const listeners = new Listeners(() => accept.handler(), seams)
-  return { metrics, ledger, spool, deliver, chain, recipients, accept, listeners }
+  return { metrics, ledger, spool, deliver, resolver, pool, chain, recipients, accept, listeners }
 }
 
 async function spoolOptions({ state, spool }: Config) {

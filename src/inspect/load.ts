@@ -5,15 +5,22 @@ import type { ContentLimits } from './content.ts'
 import { isFieldName } from './fields.ts'
 import { OptionsError } from './options.ts'
 import type { Mode, Plugin, PluginContext, PluginFactory } from './plugin.ts'
+import { authenticationPlugin } from './plugins/authentication/authentication.ts'
+import { parseAuthenticationOptions } from './plugins/authentication/options.ts'
 import { headersPlugin } from './plugins/headers/headers.ts'
 import { parseHeadersOptions } from './plugins/headers/options.ts'
+import { impersonationPlugin } from './plugins/impersonation/impersonation.ts'
+import { parseImpersonationOptions } from './plugins/impersonation/options.ts'
 import { parseSendersOptions } from './plugins/senders/options.ts'
 import { sendersPlugin } from './plugins/senders/senders.ts'
+import { parseSignOptions } from './plugins/sign/options.ts'
+import { signPlugin } from './plugins/sign/sign.ts'
 import { parseSpamOptions } from './plugins/spam/options.ts'
 import { spamPlugins } from './plugins/spam/spam.ts'
 import { parseVirusOptions } from './plugins/virus/options.ts'
 import { virusPlugin } from './plugins/virus/virus.ts'
-import type { Link, RunContext } from './run.ts'
+import type { Link } from './run.ts'
+import type { BuiltInContext } from './services.ts'
 
 /** One entry of the configuration's chain. */
 export interface ChainEntry {
@@ -29,12 +36,15 @@ export interface ChainEntry {
 
 /** A built-in may be several plugins, such as an inspector and the modifier that does what it found. */
 type Made = Plugin | readonly Plugin[]
-type BuiltIn = (options: Readonly<Record<string, unknown>>, context: RunContext) => Made | Promise<Made>
+type BuiltIn = (options: Readonly<Record<string, unknown>>, context: BuiltInContext) => Made | Promise<Made>
 
 /** The plugins that come with Postern. */
 const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
+  authentication: (options, context) => authenticationPlugin(parseAuthenticationOptions(options), context),
   headers: (options) => headersPlugin(parseHeadersOptions(options)),
+  impersonation: (options, context) => impersonationPlugin(parseImpersonationOptions(options), context),
   senders: (options, context) => sendersPlugin(parseSendersOptions(options), context),
+  sign: (options, context) => signPlugin(parseSignOptions(options, context.services?.hostname ?? ''), context),
   spam: (options, context) => spamPlugins(parseSpamOptions(options), context),
   virus: (options, context) => virusPlugin(parseVirusOptions(options), context),
 }
@@ -45,7 +55,7 @@ export const builtInNames: readonly string[] = Object.keys(BUILT_IN)
 export async function loadChain(
   entries: readonly ChainEntry[],
   limits: ContentLimits,
-  context: RunContext,
+  context: BuiltInContext,
 ): Promise<Chain> {
   const links: Link[] = []
   try {
@@ -53,6 +63,8 @@ export async function loadChain(
     const names = links.map(({ plugin }) => plugin.name)
     const twice = names.find((name, i) => names.indexOf(name) !== i)
     if (twice !== undefined) throw new OptionsError(`inspect: the plugin ${twice} stands there twice`)
+    if (names.includes('impersonation') && !names.includes('authentication'))
+      throw new OptionsError('inspect: impersonation goes by what authentication finds: list that too')
   } catch (error) {
     // what was made already may watch or hold something
     await createChain(links, limits, context).close()
@@ -61,13 +73,13 @@ export async function loadChain(
   return createChain(links, limits, context)
 }
 
-async function loadLinks(entry: ChainEntry, context: RunContext): Promise<Link[]> {
+async function loadLinks(entry: ChainEntry, context: BuiltInContext): Promise<Link[]> {
   const made = await make(entry, context)
   const { mode, deadlineMs } = entry
   return [made].flat().map((plugin) => ({ plugin, mode, deadlineMs }))
 }
 
-async function make({ name, module, options }: ChainEntry, context: RunContext): Promise<Made> {
+async function make({ name, module, options }: ChainEntry, context: BuiltInContext): Promise<Made> {
   const { log, clock } = context
   if (module !== null) return loadPlugin(module, options, { log, clock })
   const builtIn = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined

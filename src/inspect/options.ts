@@ -60,6 +60,14 @@ export class OptionsReader {
     return this.#wrong(key, 'a list of texts', value)
   }
 
+  /** Any number of maps, whose keys are for the caller to check. */
+  maps(key: string): readonly Raw[] {
+    const value = this.#get(key) ?? []
+    const isMap = (each: unknown): each is Raw => typeof each === 'object' && each !== null && !Array.isArray(each)
+    if (Array.isArray(value) && value.every(isMap)) return value
+    return this.#wrong(key, 'a list of maps', value)
+  }
+
   /** A path or other text; null where it is left out. */
   text(key: string): string | null {
     const value = this.#get(key) ?? null

@@ -115,6 +115,10 @@ export const METRICS = {
     labels: ['scanner'],
     buckets: INSPECTION_SECONDS,
   },
+  postern_worker_deaths_total: {
+    type: 'counter',
+    help: 'Worker threads that died or hung, and were replaced.',
+  },
   postern_log_dropped_total: { type: 'counter', help: 'Lines of the log that were lost because nothing took them.' },
   postern_metrics_misused_total: {
     type: 'counter',

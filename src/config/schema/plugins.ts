@@ -12,6 +12,7 @@ import {
   value,
 } from '../fields.ts'
 import { choice, duration, flag, integer, orOff, pattern, size } from '../kinds.ts'
+import { authentication, impersonation, sign } from './sender-plugins.ts'
 
 /** What the configuration knows of one built-in plugin: its options besides mode and deadline. */
 export interface PluginKeys {
@@ -186,11 +187,8 @@ const spam = (context: Context): PluginKeys => ({
 export const plugins = (context: Context): Readonly<Record<string, PluginKeys>> => ({
   headers,
   senders: senders(context),
-  authentication: {
-    help: 'Proves who sent a message: SPF, DKIM, DMARC, ARC.',
-    keys: {},
-    built: false,
-  },
+  authentication,
+  impersonation,
   virus,
   spam: spam(context),
   encryptedAttachments: {
@@ -203,12 +201,5 @@ export const plugins = (context: Context): Readonly<Record<string, PluginKeys>> 
     keys: { text: required(path(context), 'tagline.txt', 'The file that holds the text.') },
     built: false,
   },
-  sign: {
-    help: 'Signs what goes out with DKIM.',
-    keys: {
-      selector: required(pattern('a DKIM selector', /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/), 'relay2026', 'The selector.'),
-      key: required(path(context), 'keys/relay2026.pem', 'The private key in PEM.'),
-    },
-    built: false,
-  },
+  sign: sign(context),
 })

@@ -1,0 +1,7 @@
+import { verifyJob } from '../plugins/authentication/verify-job.ts'
+import { signJob } from '../plugins/sign/sign-job.ts'
+
+/** All that Postern's own worker threads can do. */
+export const JOBS = { verify: verifyJob, sign: signJob }
+
+export type PostJobs = typeof JOBS

@@ -1,0 +1,4 @@
+import { JOBS } from './jobs.ts'
+import { serve } from './serve.ts'
+
+serve(JOBS)
