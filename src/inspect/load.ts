@@ -40,10 +40,10 @@ type BuiltIn = (options: Readonly<Record<string, unknown>>, context: BuiltInCont
 
 /** The plugins that come with Postern. */
 const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
-  authentication: (options, context) => authenticationPlugin(parseAuthenticationOptions(options), context),
   headers: (options) => headersPlugin(parseHeadersOptions(options)),
-  impersonation: (options, context) => impersonationPlugin(parseImpersonationOptions(options), context),
   senders: (options, context) => sendersPlugin(parseSendersOptions(options), context),
+  authentication: (options, context) => authenticationPlugin(parseAuthenticationOptions(options), context),
+  impersonation: (options, context) => impersonationPlugin(parseImpersonationOptions(options), context),
   sign: (options, context) => signPlugin(parseSignOptions(options, context.services?.hostname ?? ''), context),
   spam: (options, context) => spamPlugins(parseSpamOptions(options), context),
   virus: (options, context) => virusPlugin(parseVirusOptions(options), context),
