@@ -38,12 +38,22 @@ function readBounded(path: string, limit: number): string {
 /** A path, made absolute. It need not exist: `postern check` looks. */
 export function path(context: Context): Field<string> {
   return value(
-    'a path, relative to this file or to $STATE',
+    'a path, relative to this file or to $STATE, or one that begins with a variable of the environment that is set',
     (input) => {
-      if (typeof input !== 'string' || input.length === 0 || input.length > 1024 || input.includes('\0'))
-        return undefined
-      return context.resolve(input)
+      const found = typeof input === 'string' ? expanded(input, context) : undefined
+      if (found === undefined || found.length === 0 || found.length > 1024 || found.includes('\0')) return undefined
+      return context.resolve(found)
     },
     'path',
   )
+}
+
+const VARIABLE = /^\$\{([A-Za-z_][A-Za-z0-9_]{0,63})\}/
+
+/** `${NAME}` at the beginning stands for a variable of the environment; undefined where that is not set. */
+function expanded(path: string, context: Context): string | undefined {
+  const [whole, name] = VARIABLE.exec(path) ?? []
+  if (whole === undefined || name === undefined) return path
+  const found = context.variable(name)
+  return found === undefined || found === '' ? undefined : found + path.slice(whole.length)
 }

@@ -9,7 +9,7 @@ Take what you need into a file of your own (/etc/postern/postern.yaml), and leav
 What stands here is the default, but for hostname, listeners and the two files of tls, which are examples. A line that begins with # and no space is a key that may be left out, with an example; take the # away to use it. Each key says in brackets what it takes.
 
 Durations: 500ms, 30s, 5m, 4h, 5d. Sizes: 64KiB, 35MiB, 2GiB. Rates: 30/minute (or second, hour, day).
-Paths are relative to the folder of this file; $STATE/ at their start is state.dir. Passwords never stand in this file, but in a file or in an environment variable of their own.`
+Paths are relative to the folder of this file; $STATE/ at their start is state.dir, \${NAME} a variable of the environment. Passwords never stand in this file, but in a file or in an environment variable of their own.`
 
 const SAMPLES: Samples = {
   listeners: [{ port: 25 }, { port: 465, tls: 'implicit' }],

@@ -151,6 +151,25 @@ test('relative paths start at the folder of the file, $STATE at the state folder
   assert.equal(config.admin.socket, '/etc/data/admin.sock')
 })
 
+const variable = (name: string): string => `\${${name}}`
+
+test('a path may begin with a variable of the environment, which must be set', () => {
+  const text = `tls: { certificate: '${variable('KEYS')}/c.pem', key: '${variable('RELATIVE')}/k.pem' }\n`
+  const { tls } = loaded(text, { env: { KEYS: '/run/keys', RELATIVE: 'tls' } })
+  assert.equal(tls.certificate, '/run/keys/c.pem')
+  assert.equal(tls.key, '/etc/postern/tls/k.pem')
+  for (const env of [{}, { KEYS: '', RELATIVE: 'tls' }]) {
+    const [problem] = problems(text, { env })
+    assert.match(problem?.message ?? '', /a variable of the environment that is set/)
+    assert.ok(problem?.message.includes(variable('KEYS')))
+  }
+})
+
+test('a variable is taken only at the beginning of a path', () => {
+  const text = `tls: { certificate: 'a/${variable('KEYS')}/c.pem', key: k.pem }`
+  assert.equal(loaded(text, { env: { KEYS: '/run' } }).tls.certificate, `/etc/postern/a/${variable('KEYS')}/c.pem`)
+})
+
 test('the state folder of the command line takes the place of the one in the file', () => {
   const config = loaded('state: { dir: /srv/postern }', { stateDir: '/tmp/other' })
   assert.equal(config.state.dir, '/tmp/other')

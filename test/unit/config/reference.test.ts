@@ -117,3 +117,18 @@ test('the bench measures what is promised: full durability, one next hop, no lim
   assert.equal(log.level, 'warn')
   assert.equal(state.spool, '/tmp/x/spool')
 })
+
+test('the bench of the whole chain checks and signs all that comes, and is otherwise the same', () => {
+  const env = { BENCH_WORK: '/srv/bench' }
+  const [plain, full] = [loadConfig(path('bench.yaml'), { env }), loadConfig(path('bench-full.yaml'), { env })]
+  assert.ok(plain.ok && full.ok)
+  for (const key of ['listeners', 'clients', 'routes', 'limits', 'state', 'spool', 'log'] as const)
+    assert.deepEqual(full.config[key], plain.config[key], key)
+  const [authentication, sign] = ['authentication', 'sign'].map((name) =>
+    full.config.inspect.find((plugin) => plugin.name === name),
+  )
+  assert.equal(authentication?.options.checkClients, true)
+  assert.deepEqual(authentication?.options.directions, ['inbound', 'outbound', 'internal'])
+  assert.equal(sign?.options.key, '/srv/bench/full/r1.pem')
+  assert.deepEqual([authentication?.mode, sign?.mode], ['enforce', 'enforce'])
+})
