@@ -90,10 +90,11 @@ export class FieldReader {
   }
 
   #keep(line: Buffer, colon: number, at: number): void {
-    // only names that begin with a C can be of interest
-    if (((line[0] ?? 0) | 0x20) !== 0x63) return
+    // names that begin with neither C nor M are of no interest
+    const initial = (line[0] ?? 0) | 0x20
+    if (initial !== 0x63 && initial !== 0x6d) return
     const name = line.toString('latin1', 0, colon).toLowerCase()
-    if (!name.startsWith('content-')) return
+    if (!name.startsWith('content-') && name.trimEnd() !== 'mime-version') return
     if (name.endsWith(' ') || name.endsWith('\t')) this.#report('header-space')
     const text = withoutLineEnd(line.subarray(colon + 1))
     this.#open = { name: name.trimEnd(), text: [text], start: at, end: at + line.length }

@@ -21,7 +21,7 @@ export interface FileName {
   readonly from: 'filename' | 'name'
 }
 
-/** A MIME field as it stands, unfolded, a binary string. Only fields whose names begin with `Content-` are kept. */
+/** A MIME field as it stands, unfolded, a binary string. Only MIME-Version and fields whose names begin with `Content-` are kept. */
 export interface PartField {
   /** Lower-case. */
   readonly name: string
