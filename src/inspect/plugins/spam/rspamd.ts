@@ -4,6 +4,7 @@ import https from 'node:https'
 import { formatAddress, formatPath } from '../../../mail/address.ts'
 import type { Content } from '../../../mail/content.ts'
 import type { MessageView } from '../../plugin.ts'
+import { drained } from '../../scanners/drained.ts'
 import { failureOf, ScannerFailure, shown } from '../../scanners/failure.ts'
 import type { Scanner } from '../../scanners/host.ts'
 import type { Opinion } from './opinion.ts'
@@ -152,7 +153,7 @@ async function send(asking: Asking, content: Content | null): Promise<void> {
   for await (const chunk of content.stream()) {
     sent += chunk.length
     if (request.destroyed || asking.answered) return
-    if (!request.write(chunk)) await Promise.race([once(request, 'drain'), once(request, 'close')])
+    if (!request.write(chunk)) await drained(request)
   }
   if (sent !== content.size)
     throw new ScannerFailure('left', `the message was ${content.size} bytes, but ${sent} could be read`)

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../../clock.ts'
 import { formatPath } from '../../../mail/address.ts'
@@ -7,6 +6,7 @@ import { messageDate } from '../../../mail/trace.ts'
 import type { MessageView } from '../../plugin.ts'
 import type { ScannerAddress } from '../../scanners/address.ts'
 import { openSocket } from '../../scanners/connect.ts'
+import { drained } from '../../scanners/drained.ts'
 import { failureOf, ScannerFailure } from '../../scanners/failure.ts'
 import type { Scanner } from '../../scanners/host.ts'
 import type { Opinion } from './opinion.ts'
@@ -70,7 +70,7 @@ async function send(socket: Socket, command: string, content: Content | null): P
   for await (const chunk of content?.stream() ?? []) {
     // what it has to say about that comes as its answer
     if (!socket.writable) return
-    if (!socket.write(chunk)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+    if (!socket.write(chunk)) await drained(socket)
   }
   socket.end()
 }

@@ -133,7 +133,7 @@ export class ClamdSession {
   }
 
   #replied(line: string, more: number): void {
-    const [, id, text = ''] = /^(\d{1,15}): ([^]*)$/.exec(line) ?? []
+    const [, id, text = ''] = /^(\d{1,15}): ([\s\S]*)$/.exec(line) ?? []
     if (id === undefined) return this.#fail(readError(line))
     if (Number(id) !== this.#commands || this.#reply !== null)
       return this.#fail(new ScannerFailure('nonsense', `it answered command ${id} in place of ${this.#commands}`))
