@@ -1,3 +1,5 @@
+import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { type Migration, migrate } from './migrate.ts'
 
@@ -29,6 +31,7 @@ const WAL_LIMIT_FACTOR = 4
  * was written by newer code.
  */
 export function openDatabase(options: DatabaseOptions): Connection {
+  makeFile(options.path)
   const db = new Database(options.path)
   try {
     configure(db, options)
@@ -37,6 +40,18 @@ export function openDatabase(options: DatabaseOptions): Connection {
   } catch (error) {
     db.close()
     throw error
+  }
+}
+
+/** For its owner's eyes alone; SQLite gives its log the same permissions. The name is on stable storage before anything is in it. */
+function makeFile(path: string): void {
+  if (existsSync(path)) return
+  closeSync(openSync(path, 'a', 0o600))
+  const folder = openSync(dirname(path), 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
   }
 }
 

@@ -31,12 +31,15 @@ export class QueueReader {
     const after = page.after === null ? 0 : (parseQueueId(page.after) ?? 0)
     const limit = Math.max(1, Math.min(page.limit, MAX_PAGE))
     const { entries, next } = await client.call('list', { filter: filterRow(filter), after, limit })
-    return { entries: entries.map(toEntry), next: next === null ? null : formatQueueId(next) }
+    return {
+      entries: entries.map((row) => toEntry(row, this.#now())),
+      next: next === null ? null : formatQueueId(next),
+    }
   }
 
   async show(queueId: QueueId): Promise<QueueEntry | null> {
     const row = await (await this.#thread()).call('show', idOf(queueId))
-    return row === null ? null : toEntry(row)
+    return row === null ? null : toEntry(row, this.#now())
   }
 
   async content(queueId: QueueId): Promise<Content | null> {
@@ -69,13 +72,13 @@ export class QueueReader {
   }
 }
 
-const toEntry = ({ id, recipients, ...row }: EntryRow): QueueEntry => ({
+const toEntry = ({ id, recipients, ...row }: EntryRow, now: number): QueueEntry => ({
   queueId: formatQueueId(id),
   ...row,
-  recipients: recipients.map(toRecipient),
+  recipients: recipients.map((recipient) => toRecipient(recipient, now)),
 })
 
-function toRecipient(row: EntryRecipientRow): QueueRecipient {
+function toRecipient(row: EntryRecipientRow, now: number): QueueRecipient {
   const { n, address, destination, attempts, lastReply, blockedUntil, reason } = row
   const held = row.state === HELD
   const hold = held && row.hold !== null ? readHold(row.hold, row.holdUntil ?? 0) : null
@@ -87,7 +90,7 @@ function toRecipient(row: EntryRecipientRow): QueueRecipient {
     nextAttemptAt: held ? null : Math.max(row.dueAt, blockedUntil),
     attempts,
     lastReply,
-    cause: hold?.reason ?? (blockedUntil > 0 ? reason : null) ?? lastReply,
+    cause: hold?.reason ?? (blockedUntil > now ? reason : null) ?? lastReply,
     hold,
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Connection } from '../../db/database.ts'
 import type { WriterData } from '../wire.ts'
@@ -52,5 +52,10 @@ function orphans(db: Connection, folder: string): string[] {
 
 function contentFiles(folder: string): string[] {
   const days = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  return days.flatMap((day) => readdirSync(join(folder, day.name)).map((name) => `${day.name}/${name}`))
+  return days.flatMap((day) => {
+    const names = readdirSync(join(folder, day.name))
+    // A day long past; today's is made again when it is wanted
+    if (names.length === 0) rmdirSync(join(folder, day.name))
+    return names.map((name) => `${day.name}/${name}`)
+  })
 }

@@ -108,3 +108,11 @@ test('A file that has emptied gives its space back, a little at a time.', (t) =>
   assert.ok(kept > 1_000_000 && kept < 1_200_000, `${kept}`)
   db.close()
 })
+
+test('A database can be read by its owner only, and so can its log.', (t) => {
+  const all = options(t, [first])
+  const db = openDatabase(all)
+  db.exec('INSERT INTO a VALUES (1)')
+  for (const suffix of ['', '-wal', '-shm']) assert.equal(statSync(all.path + suffix).mode & 0o777, 0o600, suffix)
+  db.close()
+})

@@ -41,16 +41,16 @@ async function roundTrip(spool: Spool, content: Content, expected: Buffer): Prom
   await spool.settle([outcome(queueId, { 0: RELAYED })])
 }
 
-for (const size of [0, 1, 1000, 1001, 16_384, 65_536, 65_537, 262_144, 300_000, 1_048_577, 3_000_000]) {
-  test(`Content of ${size} bytes comes back byte for byte, and nothing of it stays.`, async (t) => {
-    const { spool, path } = await openTestSpool(t, { contentInRowBytes: 1000 })
+test('Content of any size comes back byte for byte, and nothing of it stays.', async (t) => {
+  const { spool, path } = await openTestSpool(t, { contentInRowBytes: 1000 })
+  for (const size of [0, 1, 1000, 1001, 16_384, 65_536, 65_537, 262_144, 300_000, 1_048_577, 3_000_000]) {
     const bytes = randomBytes(size)
     await roundTrip(spool, await write(spool.receive(), bytes, 7777), bytes)
     await roundTrip(spool, await write(spool.receive(), bytes, 300_001), bytes)
     await roundTrip(spool, memoryContent(bytes), bytes)
-    assert.deepEqual(files(path), [])
-  })
-}
+    assert.deepEqual(files(path), [], `${size} bytes`)
+  }
+})
 
 test('Content up to the threshold lies in the row, a byte more in a file.', async (t) => {
   const { spool, path } = await openTestSpool(t, { contentInRowBytes: 1000 })

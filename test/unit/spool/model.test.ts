@@ -226,5 +226,5 @@ test('The spool does what a simple model of it does, in any order of calls.', as
       await opened.spool.close()
     }
   })
-  await fc.assert(property, { numRuns: 25 })
+  await fc.assert(property, { numRuns: 15 })
 })
