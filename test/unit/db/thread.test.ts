@@ -82,5 +82,5 @@ test('Closing answers what is queued and rejects what comes after.', async (t) =
 test('A store that cannot be opened says why.', async (t) => {
   const data = { path: join(temporaryFolder(t, 'db'), 'missing', 'n.db') }
   const what = { base: import.meta.url, name: './thread-fixture', data }
-  await assert.rejects(startThread(what, { now: () => 0 }), /directory does not exist/)
+  await assert.rejects(startThread(what, { now: () => 0 }), /ENOENT/)
 })
