@@ -47,7 +47,7 @@ export class Member {
     this.startedAt = now
     this.#onEnd = onEnd
     this.#worker = new Worker(file, { resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } })
-    this.#outbox = new Outbox((batch, transfer) => this.#worker.postMessage(batch, transfer))
+    this.#outbox = new Outbox((batch, transfer) => this.#send(batch, transfer))
     this.#worker.on('message', (batch: Batch<Report>) => this.#onBatch(batch))
     this.#worker.on('error', (error) => this.#end(error))
     this.#worker.on('exit', () => this.#end(new Error('it ended')))
@@ -80,6 +80,16 @@ export class Member {
       this.load -= size
       signal?.removeEventListener('abort', cancel)
     })
+  }
+
+  #send(batch: Batch<Order>, transfer: ArrayBuffer[]): void {
+    try {
+      this.#worker.postMessage(batch, transfer)
+    } catch (error) {
+      // arguments that cannot travel are a fault of the program; which job's they are cannot be told here
+      void this.#worker.terminate()
+      this.#end(error as Error)
+    }
   }
 
   #start(id: number, { job, args, content, wholeBytes }: Call): void {

@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads'
+import { type MessagePort, parentPort } from 'node:worker_threads'
 import type { Job, JobContext, JobInput, Jobs } from './job.ts'
 import { arenaReader, type Batch, type Order, Outbox, type Report } from './protocol.ts'
 
@@ -6,12 +6,29 @@ import { arenaReader, type Batch, type Order, Outbox, type Report } from './prot
 export function serve(jobs: Jobs): void {
   const port = parentPort
   if (port === null) throw new Error('this file is the main file of a worker thread')
-  const outbox = new Outbox<Report>((batch, transfer) => port.postMessage(batch, transfer))
+  const outbox = new Outbox<Report>((batch) => send(port, batch))
   const running = new Map<number, Running>()
   port.on('message', (batch: Batch<Order>) => {
     const read = arenaReader(batch.arena)
     for (const order of batch.events) obey(order, read, { jobs, outbox, running })
   })
+}
+
+/** A result that cannot travel fails its own job, and no other of its batch. */
+function send(port: MessagePort, batch: Batch<Report>): void {
+  try {
+    port.postMessage(batch)
+  } catch (error) {
+    for (const report of batch.events) sendAlone(port, report, error as Error)
+  }
+}
+
+function sendAlone(port: MessagePort, report: Report, { message }: Error): void {
+  try {
+    port.postMessage({ events: [report], arena: null })
+  } catch {
+    if (report[0] !== 'pong') port.postMessage({ events: [['failed', report[1], message]], arena: null })
+  }
 }
 
 interface Shop {
