@@ -37,8 +37,9 @@ const settings = (folder: string) => ({
   TemporaryDirectory: join(folder, 'tmp'),
   MaxThreads: '10',
   StreamMaxLength: '100M',
-  MaxScanSize: '200M',
-  MaxFileSize: '100M',
+  MaxScanSize: '400M',
+  // what is larger within an archive is cut at this without a word, whatever AlertExceedsMax says
+  MaxFileSize: '400M',
   AlertExceedsMax: 'yes',
   ConcurrentDatabaseReload: 'yes',
 })

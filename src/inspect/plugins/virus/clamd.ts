@@ -14,6 +14,12 @@ export interface ClamdOptions {
   readonly idleMs: number
 }
 
+/** A connection without use, and what keeps it from being let go. */
+interface Idle {
+  readonly session: ClamdSession
+  readonly cancel: () => void
+}
+
 /** One clamd: scans over connections that are kept, as many as there are scans at once. */
 export class Clamd implements Scanner<Content, ScanResult> {
   readonly name: string
@@ -21,7 +27,7 @@ export class Clamd implements Scanner<Content, ScanResult> {
   readonly #options: ClamdOptions
   readonly #clock: Clock
   /** The last one used lies on top. */
-  readonly #idle: { readonly session: ClamdSession; readonly keep: () => void }[] = []
+  readonly #idle: Idle[] = []
   #closed = false
 
   constructor(address: ScannerAddress, options: ClamdOptions, clock: Clock) {
@@ -60,20 +66,24 @@ export class Clamd implements Scanner<Content, ScanResult> {
 
   #takeIdle(): ClamdSession | null {
     for (let found = this.#idle.pop(); found !== undefined; found = this.#idle.pop()) {
-      found.keep()
+      found.cancel()
       if (found.session.open) return found.session
     }
     return null
   }
 
   #keep(session: ClamdSession): void {
-    if (this.#closed) return session.close()
-    const cancel = this.#clock.after(this.#options.idleMs, () => {
+    if (this.#closed) session.close()
+    else this.#idle.push(this.#idling(session))
+  }
+
+  #idling(session: ClamdSession): Idle {
+    const letGo = () => {
       session.close()
-      this.#idle.splice(this.#idle.indexOf(entry), 1)
-    })
-    const entry = { session, keep: cancel }
-    this.#idle.push(entry)
+      this.#idle.splice(this.#idle.indexOf(idle), 1)
+    }
+    const idle = { session, cancel: this.#clock.after(this.#options.idleMs, letGo) }
+    return idle
   }
 
   /** Connects anew, for that is what the next message may have to do. */
@@ -91,8 +101,8 @@ export class Clamd implements Scanner<Content, ScanResult> {
 
   close(): void {
     this.#closed = true
-    for (const { session, keep } of this.#idle.splice(0)) {
-      keep()
+    for (const { session, cancel } of this.#idle.splice(0)) {
+      cancel()
       session.close()
     }
   }

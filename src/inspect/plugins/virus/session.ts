@@ -134,15 +134,23 @@ export class ClamdSession {
 
   #replied(line: string, more: number): void {
     const [, id, text = ''] = /^(\d{1,15}): ([\s\S]*)$/.exec(line) ?? []
-    if (id === undefined) return this.#fail(readError(line))
-    if (Number(id) !== this.#commands || this.#reply !== null)
-      return this.#fail(new ScannerFailure('nonsense', `it answered command ${id} in place of ${this.#commands}`))
-    if (more > 0) return this.#fail(new ScannerFailure('nonsense', 'it answered more than it was asked'))
+    const failure = id === undefined ? readError(line) : this.#judge(Number(id), text, more)
+    if (failure !== null) this.#fail(failure)
+    else {
+      this.#received = ''
+      this.#reply = text
+      this.#wake()
+    }
+  }
+
+  /** Why a reply does not count, or null. */
+  #judge(id: number, text: string, more: number): ScannerFailure | null {
+    if (id !== this.#commands || this.#reply !== null)
+      return new ScannerFailure('nonsense', `it answered command ${id} in place of ${this.#commands}`)
+    if (more > 0) return new ScannerFailure('nonsense', 'it answered more than it was asked')
+    if (this.#sent) return null
     // nobody can know what is in a message before its end; that it is too large, though
-    if (!this.#sent) return this.#fail(/ERROR$/.test(text) ? readError(text) : EARLY)
-    this.#received = ''
-    this.#reply = text
-    this.#wake()
+    return /ERROR$/.test(text) ? readError(text) : EARLY
   }
 
   #fail(failure: ScannerFailure): void {
