@@ -23,13 +23,16 @@ const leaf = fc.record({
 
 const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
   tree: fc.oneof(
-    { depthSize: 'small' },
+    { maxDepth: 3, withCrossShrink: true },
     leaf,
-    fc.record({
-      is: fc.constant('multipart' as const),
-      subtype: fc.constantFrom('mixed', 'alternative', 'related'),
-      parts: fc.array(tie('tree'), { minLength: 1, maxLength: 4 }),
-    }),
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        is: fc.constant('multipart' as const),
+        subtype: fc.constantFrom('mixed', 'alternative', 'related', 'mixed'),
+        parts: fc.array(tie('tree'), { minLength: 1, maxLength: 4 }),
+      }),
+    },
     fc.record({ is: fc.constant('message' as const), inner: tie('tree') }),
   ),
 }))

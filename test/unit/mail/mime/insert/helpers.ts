@@ -6,7 +6,7 @@ import { type InsertOptions, insertText, type LeftAlone } from '../../../../../s
 import { type Part, walk } from '../../../../../src/mail/mime/part.ts'
 import { type Mime, readMime } from '../../../../../src/mail/mime/reader.ts'
 
-export const OPTIONS: InsertOptions = { place: 'bottom', once: true, maxText: 1_000_000, boundary: () => '=_new' }
+export const OPTIONS: InsertOptions = { place: 'bottom', once: true, maxText: 1_000_000 }
 
 export const LINES = ['-- ', 'This email is confidential.', 'If it is not for you, tell the sender.']
 export const TAGLINE: Addition = makeAddition(LINES.join('\n'), null, 'postern-tagline')
@@ -21,6 +21,11 @@ export const streamed = (bytes: Buffer, piece: number): Content => ({
   },
 })
 
+function boundaries(): () => string {
+  let made = 0
+  return () => `=_${made++ === 0 ? '' : made}new`
+}
+
 /** What became of a message; a reason where nothing did. Streamed content must give the same. */
 export async function put(
   message: Buffer | string,
@@ -28,9 +33,9 @@ export async function put(
   addition = TAGLINE,
 ): Promise<Buffer | LeftAlone> {
   const bytes = typeof message === 'string' ? Buffer.from(message, 'latin1') : message
-  const all = { ...OPTIONS, ...options }
-  const inserted = await insertText(memoryContent(bytes), addition, all)
-  const again = await insertText(streamed(bytes, 61), addition, all)
+  const all = () => ({ ...OPTIONS, boundary: boundaries(), ...options })
+  const inserted = await insertText(memoryContent(bytes), addition, all())
+  const again = await insertText(streamed(bytes, 61), addition, all())
   if ('leftAlone' in inserted) {
     assert.deepEqual(again, inserted)
     return inserted.leftAlone
