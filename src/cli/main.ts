@@ -48,6 +48,9 @@ function complain(text: string): void {
   process.stderr.write(`${text.split('\n').map(printable).join('\n')}\n`)
 }
 
+// `postern queue list | head`: who reads no further has what he wanted
+process.stdout.on('error', (err: NodeJS.ErrnoException) => process.exit(err.code === 'EPIPE' ? EXIT.ok : EXIT.failed))
+
 try {
   await buildProgram().parseAsync()
 } catch (err) {

@@ -244,8 +244,9 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
   const metrics = createMetrics({ process: true })
   const seams = { log: sink.log, metrics, clock }
   await mkdir(config.state.dir, { recursive: true, mode: 0o750 })
-  const ledger = await openLedger({ path: config.state.ledger }, seams)
+  // First the spool: on a full disk it can make room for the others
   const spool = await openSpool(await spoolOptions(config), seams)
+  const ledger = await openLedger({ path: config.state.ledger, retentionMs: config.ledger.retention }, seams)
   spool.connectJournal(ledger.connect())
   const resolver = createResolver(dnsOptions(config), clock)
   const deliver = createDeliver(deliverOptions(config, []), { ...seams, spool, resolver, store: null })

@@ -5,6 +5,7 @@ import type { Config } from '../config/index.ts'
 const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   state: ({ state }) => state,
   spool: ({ spool }) => spool,
+  ledger: ({ ledger }) => ledger,
   dns: ({ dns }) => dns,
   'admin.socket': ({ admin }) => admin,
   'metrics.listen': ({ metrics }) => metrics,

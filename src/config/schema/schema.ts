@@ -3,7 +3,7 @@ import { type Context, path } from '../context.ts'
 import { key, optional, planned, refined, required, section } from '../fields.ts'
 import { choice, domain, duration, mailbox, text } from '../kinds.ts'
 import { clients } from './clients.ts'
-import { delivery, dns, notifications, spool, state } from './delivery.ts'
+import { delivery, dns, ledger, notifications, spool, state } from './delivery.ts'
 import { domains, recipientCheck } from './domains.ts'
 import { inspect } from './inspect.ts'
 import { limits } from './limits.ts'
@@ -87,6 +87,7 @@ const howMuchAndHow = (context: Context) => ({
   limits: key(limits, {}, 'What one sender may take of this server. clients can have limits of their own.'),
   queue: key(queue, {}, 'How long and how often delivery is tried.'),
   notifications: key(notifications, {}, 'What senders are told of mail that waits or fails.'),
+  ledger: key(ledger, {}, 'The record of what happened to each message.'),
   spool: key(spool, {}, 'How messages lie on disk.'),
   delivery: key(delivery, {}, 'How we appear to next hops, and how long we wait for them.'),
   dns: key(dns, {}, 'Who answers questions about names.'),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -8,6 +8,8 @@ import { temporaryFolder } from '../../support/folder.ts'
 import { run } from '../../support/process.ts'
 
 const NOBODY = 65_534
+// root, but bound by file permissions like everybody else: another user might not be able to read this checkout
+const POWERLESS = ['setpriv', '--bounding-set=-dac_override,-dac_read_search']
 const bare = { PATH: process.env.PATH }
 
 async function listenAt(t: TestContext, path: string): Promise<void> {
@@ -38,12 +40,11 @@ test('Without permission for the socket a command says so', async (t) => {
   await listenAt(t, socket)
   chmodSync(socket, 0o600)
   const isRoot = process.getuid?.() === 0
-  if (!isRoot) chmodSync(socket, 0o000)
-  const { code, stderr } = await run(
-    POSTERN,
-    ['status', '--socket', socket],
-    isRoot ? { uid: NOBODY, gid: NOBODY } : {},
-  )
+  if (isRoot) chownSync(socket, NOBODY, NOBODY)
+  else chmodSync(socket, 0o000)
+  const command = [POSTERN, 'status', '--socket', socket]
+  const [program = '', ...args] = isRoot ? [...POWERLESS, ...command] : command
+  const { code, stderr } = await run(program, args)
   assert.equal(code, 77)
   assert.match(stderr, /^You may not talk to the daemon: no permission for .*admin\.sock\./)
 })
