@@ -16,7 +16,8 @@ export interface RecipientAnswer {
 
 export interface AskPorts {
   readonly pool: Pool
-  readonly connect: (hop: Hop) => Promise<Connected>
+  /** `isLate`: nobody waits for it any more. */
+  readonly connect: (hop: Hop, isLate: () => boolean) => Promise<Connected>
   readonly clock: Clock
 }
 
@@ -31,6 +32,8 @@ export async function askNextHop(
   ports: AskPorts,
 ): Promise<RecipientAnswer> {
   if (hop.isResting(ports.clock.now())) return unreachable(hop.trouble ?? 'it rests')
+  // A next hop that takes connections and says nothing must not get all that there may be
+  if (hop.asking >= hop.concurrency.perNextHop) return unreachable('it is asked too much already')
   const asking = new Asking(hop, ports)
   const answer = asking.ask(to, from)
   const late = Promise.withResolvers<RecipientAnswer>()
@@ -58,6 +61,12 @@ class Asking {
   }
 
   async ask(to: Address, from: ReversePath): Promise<RecipientAnswer> {
+    this.#hop.asking++
+    this.#hop.usedAt = this.#ports.clock.now()
+    return this.#ask(to, from).finally(() => this.#hop.asking--)
+  }
+
+  async #ask(to: Address, from: ReversePath): Promise<RecipientAnswer> {
     // One that was kept open may have been closed meanwhile: then once more
     for (let connection = this.#hop.idle.pop(); connection; connection = this.#hop.idle.pop()) {
       const answer = await this.#askOn(connection, to, from)
@@ -74,11 +83,12 @@ class Asking {
   async #askAnew(to: Address, from: ReversePath): Promise<RecipientAnswer> {
     const { pool, connect } = this.#ports
     if (!pool.take(this.#hop)) return unreachable('there are too many connections')
-    const connected = await connect(this.#hop)
+    const connected = await connect(this.#hop, () => this.#late)
     if (!connected.ok) {
       pool.release(this.#hop)
       return unreachable(replyText(connected.why.reply))
     }
+    pool.watch(this.#hop, connected.connection)
     return (await this.#askOn(connected.connection, to, from)) ?? unreachable('the connection broke')
   }
 
@@ -98,7 +108,8 @@ class Asking {
 
   #putAway(connection: Connection): void {
     const { carrier } = connection
-    if (carrier.usable && !this.#late && !this.#ports.pool.isClosing) {
+    const isSpare = this.#ports.pool.isWanted || this.#ports.pool.isClosing
+    if (carrier.usable && !this.#late && !isSpare) {
       connection.idleSince = this.#ports.clock.now()
       this.#hop.idle.push(connection)
       return

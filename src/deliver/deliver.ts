@@ -120,9 +120,19 @@ class Delivery implements Deliver {
     const found = await this.#dispatcher.router.find(to.domain, false)
     if (found.is !== 'hop') return { known: 'temporary', reply: found.reply }
     if (found.next.route.via === 'store') return { known: 'temporary', reply: NOBODY_TO_ASK }
-    const ports = { pool: this.#pool, connect: (hop: Hop) => this.#connect(hop), clock: this.#deps.clock }
+    const { askTimeoutMs } = this.#options
+    const connect = (to: Hop, isLate: () => boolean) =>
+      this.#connect(to, openedWithin(this.#options, askTimeoutMs), isLate)
     this.#keeper.wake()
-    return askNextHop(this.#dispatcher.hopFor(found.next), { to, from }, this.#options.askTimeoutMs, ports)
+    const hop = this.#dispatcher.hopFor(found.next)
+    const answer = await askNextHop(hop, { to, from }, askTimeoutMs, {
+      pool: this.#pool,
+      connect,
+      clock: this.#deps.clock,
+    })
+    // The connection may be of use to what waits
+    this.#runner.pump(hop)
+    return answer
   }
 
   async lookup(to: Address, from: ReversePath): Promise<RecipientAnswer['known']> {
@@ -170,16 +180,16 @@ class Delivery implements Deliver {
     return this.#started && !this.#closing && !this.#settler.isBroken
   }
 
-  #connect(hop: Hop) {
+  #connect(hop: Hop, options = this.#options, isLate = () => false) {
     const { resolver, clock, log, store } = this.#deps
     const context: ConnectContext = {
-      options: this.#options,
+      options,
       resolver,
       clock,
       log,
       store,
       random: this.#random,
-      isClosing: () => this.#closing,
+      isClosing: () => this.#closing || isLate(),
     }
     return connectTo(hop, context)
   }
@@ -250,11 +260,22 @@ class Delivery implements Deliver {
       unreachable: (hop, why) => this.#dispatcher.unreachable(hop, why),
       reached: (hop, destination) => this.#dispatcher.reached(hop, destination),
       giveBack: (job, dueAt) => this.#concluder.giveBack(job, dueAt),
+      again: (job, hop) => this.#dispatcher.again(job, hop),
       lapsed: (job) => this.#forget(job),
       drained: (_, job) => this.#feeder.drained(job),
       mayBegin: () => this.#mayBegin,
     })
   }
+}
+
+/** The phases up to the first command take no longer than `ms` each; those of a message that may follow stay as they are. */
+function openedWithin(options: DeliverOptions, ms: number): DeliverOptions {
+  const { connect, greeting, hello, tls, auth, ...later } = options.timeouts
+  const opening = Object.entries({ connect, greeting, hello, tls, auth }).map(([phase, time]) => [
+    phase,
+    Math.min(time, ms),
+  ])
+  return { ...options, timeouts: { ...options.timeouts, ...Object.fromEntries(opening), ...later } }
 }
 
 // After what was under way has been broken off: time to write down how it ended

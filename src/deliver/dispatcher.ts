@@ -76,15 +76,24 @@ export class Dispatcher {
     const bytes = OVERHEAD + (lease.content.bytes?.length ?? 0)
     const job: Job = { lease, lane, bytes, leasedUntil: lease.leasedUntil, restarts: 0, tried: [] }
     lane.usedAt = now
+    lane.jobs++
     this.jobs.add(job)
     this.bytes += bytes
     this.#ports.added()
     this.#place(job, now)
   }
 
+  /** A message that was under way begins anew at once, on the way that its lane takes by now. */
+  again(job: Job, hop: Hop): void {
+    const now = this.#ports.clock.now()
+    if (job.lane.hop === hop && !hop.isResting(now)) hop.putBack(job)
+    else this.#place(job, now)
+  }
+
   /** A message is out of memory. */
   forget(job: Job): void {
     if (!this.jobs.delete(job)) return
+    job.lane.jobs--
     this.bytes -= job.bytes
     job.lease.content.release?.()
   }

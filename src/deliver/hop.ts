@@ -41,6 +41,8 @@ export class Hop {
   readonly idle: Connection[] = []
   running = 0
   opening = 0
+  /** Connections on which a recipient is asked about. */
+  asking = 0
   queued = 0
   bytes = 0
   /** Failures to reach it in a row. */
@@ -94,16 +96,18 @@ export class Hop {
 
   /** The message whose turn it is: destinations take turns, each gives its oldest. */
   take(): Job | null {
-    const lane = this.#ring.shift()
-    const job = lane?.queue.shift()
-    if (!lane || !job) return null
-    this.#count(job, -1)
-    if (lane.queue.size > 0) this.#ring.push(lane)
-    else lane.inRing = false
-    return job
+    for (let lane = this.#ring.shift(); lane !== undefined; lane = this.#ring.shift()) {
+      const job = lane.queue.shift()
+      if (lane.queue.size > 0) this.#ring.push(lane)
+      else lane.inRing = false
+      if (job === undefined) continue
+      this.#count(job, -1)
+      return job
+    }
+    return null
   }
 
-  /** A message that shall begin anew, before all others. */
+  /** A message that shall begin anew, before all others. Its lane must lead here: a lane waits in one ring only. */
   putBack(job: Job): void {
     const { lane } = job
     lane.queue.unshift(job)

@@ -3,8 +3,9 @@ import type { Log } from '../log.ts'
 import type { Spool } from '../spool/contract.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Hop } from './hop.ts'
-import type { Job, Lane } from './lane.ts'
+import type { Job } from './lane.ts'
 import type { Pool } from './pool.ts'
+import { tidy } from './tidy.ts'
 
 export interface KeeperPorts {
   readonly spool: Pick<Spool, 'renew'>
@@ -63,13 +64,16 @@ export class Keeper {
   async #renew(): Promise<void> {
     const { dispatcher, clock, spool, log } = this.#ports
     const { leaseMs } = dispatcher.options
-    const old = [...dispatcher.jobs].filter(({ leasedUntil }) => leasedUntil - clock.now() < leaseMs / 2)
+    const now = clock.now()
+    // What has lapsed (the machine slept, its clock was put forward) may be another's by now, and is not revived
+    const old = [...dispatcher.jobs].filter(({ leasedUntil: till }) => till > now && till - now < leaseMs / 2)
     if (old.length === 0) return
     this.#renewing = true
-    const leasedUntil = clock.now() + leaseMs
+    const leasedUntil = now + leaseMs
     try {
       await spool.renew(old.map(leaseOf), leasedUntil)
-      for (const job of old) job.leasedUntil = leasedUntil
+      const renewedAt = clock.now()
+      for (const job of old) if (job.leasedUntil > renewedAt) job.leasedUntil = leasedUntil
     } catch (error) {
       log.error({ leases: old.length, error }, 'leases could not be renewed')
     }
@@ -78,20 +82,3 @@ export class Keeper {
 }
 
 const leaseOf = ({ lease: { queueId, indexes } }: Job) => ({ queueId, indexes })
-
-/** Drops lanes and next hops that nobody has used for a while; their failures are remembered longer. */
-function tidy({ lanes, hops, options }: Dispatcher, now: number): void {
-  const { refreshMs } = options.lookup
-  const longest = Math.max(...options.backOff.waitsMs)
-  const isForgettable = ({ until, usedAt, failures }: Lane | Hop): boolean =>
-    usedAt + refreshMs <= now && until + (failures > 0 ? 2 * longest : 0) <= now
-  for (const [key, lane] of lanes) {
-    if (lane.queue.size > 0 || lane.routing || !isForgettable(lane)) continue
-    lane.hop?.detach(lane)
-    lanes.delete(key)
-  }
-  for (const [key, hop] of hops) {
-    for (const [destination, until] of hop.blocked) if (until + refreshMs <= now) hop.blocked.delete(destination)
-    if (hop.busy + hop.idle.length + hop.queued === 0 && isForgettable(hop)) hops.delete(key)
-  }
-}

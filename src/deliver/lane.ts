@@ -33,6 +33,8 @@ export class Lane {
   inRing = false
   /** How many messages it may have in memory. */
   window: number
+  /** Messages in memory, those that are being sent among them. */
+  jobs = 0
   /** The spool may have more that is due for it. */
   more = false
   /** Lookups that failed in a row, and until when it waits for that. */

@@ -69,6 +69,8 @@ export interface MemoryOptions {
   readonly perDestination: number
   readonly firstWindow: number
   readonly perNextHop: number
+  /** Destinations of which something is remembered though none of their messages is in memory. Likewise next hops. */
+  readonly destinations: number
   /** Messages in one lease from the spool. */
   readonly batch: number
 }
@@ -145,7 +147,15 @@ export const DELIVER_DEFAULTS: Omit<DeliverOptions, 'hostname' | 'helo'> = {
   delayNoticeMs: 4 * HOUR,
   concurrency: { initial: 5, perNextHop: 20, total: 200 },
   connections: { idleMs: 15 * SECOND, messages: 1000, ageMs: 10 * MINUTE },
-  memory: { bytes: 64 * MIB, messages: 10_000, perDestination: 1000, firstWindow: 100, perNextHop: 2000, batch: 200 },
+  memory: {
+    bytes: 64 * MIB,
+    messages: 10_000,
+    perDestination: 1000,
+    firstWindow: 100,
+    perNextHop: 2000,
+    destinations: 10_000,
+    batch: 200,
+  },
   leaseMs: 10 * MINUTE,
   timeouts: DEFAULT_TIMEOUTS,
   localAddresses: [],

@@ -1,4 +1,4 @@
-import type { Hop } from './hop.ts'
+import type { Connection, Hop } from './hop.ts'
 
 /** Shares the connections that there may be in all between the next hops that want some. */
 export class Pool {
@@ -34,16 +34,31 @@ export class Pool {
 
   release(hop: Hop): void {
     this.#drop(hop)
-    for (const next of [...this.#waiting]) {
+    for (const next of this.#waiting) {
       if (this.#open >= this.max) return
       this.#waiting.delete(next)
       this.#freed(next)
     }
   }
 
+  /** Somebody waits for a place: nothing may stay open without work. */
+  get isWanted(): boolean {
+    return this.#waiting.size > 0
+  }
+
+  /** An idle connection that the peer closes gives its place back. */
+  watch(hop: Hop, connection: Connection): void {
+    void connection.carrier.closed.then(() => {
+      const at = hop.idle.indexOf(connection)
+      if (at < 0) return
+      hop.idle.splice(at, 1)
+      this.release(hop)
+    })
+  }
+
   /** Others wait, and this one has more than its share. */
   isUnfair(hop: Hop): boolean {
-    if (this.#waiting.size === 0) return false
+    if (this.#waiting.size === 0 || (this.#holders.get(hop) ?? 0) <= 1) return false
     const parties = new Set([...this.#holders.keys(), ...this.#waiting]).size
     return (this.#holders.get(hop) ?? 0) > Math.max(1, Math.floor(this.max / parties))
   }

@@ -19,6 +19,8 @@ export interface RunnerPorts {
   /** A message went through, or the next hop said something else about it: it is there. */
   readonly reached: (hop: Hop, destination: string) => void
   readonly giveBack: (job: Job, dueAt: number) => void
+  /** A message begins anew. */
+  readonly again: (job: Job, hop: Hop) => void
   /** A lease is no longer ours: the message is not to be sent. */
   readonly lapsed: (job: Job) => void
   /** A message was taken out of memory to be sent: there may be room for more. */
@@ -73,7 +75,7 @@ export class Runner {
     const connected = await this.#ports.connect(hop).catch(unexpected)
     hop.opening--
     if (connected.ok) {
-      this.#watch(hop, connected.connection)
+      this.#pool.watch(hop, connected.connection)
       await this.#run(hop, connected.connection)
       return
     }
@@ -83,18 +85,11 @@ export class Runner {
 
   /** One connection more that fails, where others stand, only means that there are enough. */
   #notOpened(hop: Hop, why: Unreachable): void {
-    if (hop.open > 0) hop.capAtOpen(this.#ports.clock.now())
-    else if (hop.opening === 0) this.#ports.unreachable(hop, why)
-  }
-
-  /** The peer may hang up while nothing is sent. */
-  #watch(hop: Hop, connection: Connection): void {
-    connection.carrier.closed.then(() => {
-      const at = hop.idle.indexOf(connection)
-      if (at < 0) return
-      hop.idle.splice(at, 1)
-      this.#pool.release(hop)
-    })
+    if (hop.open > 0) {
+      hop.capAtOpen(this.#ports.clock.now())
+      // What stands may be idle: a question about a recipient left it there
+      this.pump(hop)
+    } else if (hop.opening === 0) this.#ports.unreachable(hop, why)
   }
 
   async #run(hop: Hop, connection: Connection): Promise<void> {
@@ -139,7 +134,8 @@ export class Runner {
   }
 
   #letGo(hop: Hop, connection: Connection): void {
-    if (this.#isGood(hop, connection) && hop.open < Math.max(1, hop.limit) && !this.#pool.isClosing) {
+    const isSpare = hop.open >= Math.max(1, hop.limit) || this.#pool.isWanted || this.#pool.isClosing
+    if (this.#isGood(hop, connection) && !isSpare) {
       connection.idleSince = this.#ports.clock.now()
       hop.idle.push(connection)
       return
@@ -216,7 +212,7 @@ export class Runner {
   #again(hop: Hop, job: Job): boolean {
     if (job.restarts >= MAX_RESTARTS || !this.#ports.mayBegin()) return false
     job.restarts++
-    hop.putBack(job)
+    this.#ports.again(job, hop)
     return true
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { freePort } from '../../support/ports.ts'
 import { startSink } from '../../support/sink.ts'
+import { waitFor } from '../../support/wait.ts'
 import { address, hosts, routes, startRelay } from './relay.ts'
 
 const FROM = address('someone@elsewhere.test')
@@ -62,6 +63,26 @@ describe('asking the next hop about a recipient', () => {
     assert.match(answer.reply.lines.join(), /connection refused/)
     const nowhere = await startRelay(t, { zone: {} })
     assert.equal(await nowhere.deliver.lookup(address('a@nowhere.test'), FROM), 'temporary')
+  })
+
+  it('takes only its share of connections from messages where nobody answers, and gives them back', async (t) => {
+    const deaf = await startSink(t, { fault: ({ phase }) => (phase === 'greeting' ? 'hang' : null) })
+    const sink = await startSink(t)
+    const relay = await startRelay(t, {
+      realTime: true,
+      options: {
+        askTimeoutMs: 300,
+        concurrency: { initial: 1, perNextHop: 2, total: 3 },
+        routes: routes({ 'deaf.example': hosts(deaf.port) }, hosts(sink.port)),
+      },
+    })
+    const asked = Array.from({ length: 9 }, (_, i) => relay.deliver.lookup(address(`a${i}@deaf.example`), FROM))
+    await relay.submit({ to: 'a@example.org' })
+    await waitFor(() => sink.messages.length === 1, { what: 'the message', everyMs: 1 })
+    assert.equal(relay.deliver.status().connections, 3)
+    assert.deepEqual([...new Set(await Promise.all(asked))], ['temporary'])
+    const places = () => relay.deliver.status().connections
+    await waitFor(() => places() <= 1, { what: 'the places of the questions', timeoutMs: 5_000 })
   })
 
   it('gives up after its time, and closes the connection', async (t) => {
