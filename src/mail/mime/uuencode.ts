@@ -86,7 +86,8 @@ function nextBegin(text: Buffer, from: number): number {
 const MAX_NAME = 1000
 
 function nameAt(text: Buffer, at: number): string | null {
-  const line = text.toString('latin1', at, at + MAX_NAME + 12)
+  const newline = text.indexOf(10, at)
+  const line = text.toString('latin1', at, Math.min(newline < 0 ? text.length : newline, at + MAX_NAME + 12))
   return /^begin [0-7]{3,4} ([^\r\n]+)/.exec(line)?.[1]?.trim() ?? null
 }
 

@@ -16,7 +16,8 @@ export interface Addition {
   readonly probe: string
 }
 
-const MAX_CHARACTERS = 65_536
+/** So that no message grows by more than the chain lets it, whatever the encoding. */
+const MAX_CHARACTERS = 16_384
 /** RFC 5322 section 2.1.1. */
 const MAX_LINE = 998
 
@@ -27,7 +28,7 @@ export class UnfitText extends Error {
 
 /**
  * Makes an addition of a text and its HTML; null for HTML that is made of the text. `className` is
- * that of the element around it. Throws UnfitText: empty, over 65,536 characters, a line over 998
+ * that of the element around it. Throws UnfitText: empty, over 16,384 characters, a line over 998
  * octets, control characters, HTML that does not end what it begins.
  */
 export function makeAddition(text: string, html: string | null, className: string, style = ''): Addition {

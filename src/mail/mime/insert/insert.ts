@@ -30,7 +30,7 @@ export type LeftAlone =
   | 'present'
   /** Signed or encrypted by PGP within the text (RFC 9580 section 6). */
   | 'pgp'
-  /** The text is over the limit. */
+  /** The text is over the limit, or in more forms than honest mail has. */
   | 'too-large'
   /** The text's transfer encoding is broken. */
   | 'broken'
@@ -49,9 +49,8 @@ export async function insertText(content: Content, addition: Addition, options: 
   const chosen = new Set(bodiesOf(mime.root, options.place))
   if (chosen.size === 0) return { leftAlone: 'no-body' }
   const shown = shownTexts(mime.root)
-  if (shown.reduce((sum, part) => sum + part.bodyEnd - part.bodyStart, 0) > options.maxText) {
-    return { leftAlone: 'too-large' }
-  }
+  const size = shown.reduce((sum, part) => sum + part.bodyEnd - part.bodyStart, 0)
+  if (size > options.maxText || chosen.size > MAX_FORMS) return { leftAlone: 'too-large' }
   const bodies = await readBodies(content, shown)
   const found = lookInto(bodies, addition, options.once)
   if (found !== null) return { leftAlone: found }
@@ -66,6 +65,9 @@ export async function insertText(content: Content, addition: Addition, options: 
     ),
   }
 }
+
+/** Plain text, HTML, and a few more. */
+const MAX_FORMS = 6
 
 async function readBodies(content: Content, parts: readonly Part[]): Promise<readonly Body[]> {
   // with what follows, to see whether that is a line end

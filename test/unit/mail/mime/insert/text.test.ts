@@ -171,6 +171,14 @@ test('lines stay within what may travel', async () => {
   assert.ok(wrapped.text.split('\r\n').every((line) => line.length <= 76))
 })
 
+test('a message in more forms than people write is left alone', async () => {
+  const forms = (count: number) =>
+    `Content-Type: multipart/alternative; boundary=b\r\n\r\n${'--b\r\n\r\nx\r\n'.repeat(count)}--b--\r\n`
+  assert.ok(Buffer.isBuffer(await put(forms(6))))
+  assert.equal(await put(forms(7)), 'too-large')
+  assert.equal(await put(forms(9000)), 'too-large')
+})
+
 test('text with more than the limit is left alone', async () => {
   const message = `Subject: x\r\n\r\n${'x'.repeat(100)}`
   assert.ok(Buffer.isBuffer(await put(message, { maxText: 100 })))
