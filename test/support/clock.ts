@@ -7,12 +7,14 @@ export interface ManualClock extends Clock {
   goTo(timeMs: number): void
   /** `goTo` some milliseconds from now. */
   advance(ms: number): void
+  /** Another time of day, forward or back, while timers go on as before: the machine's clock was set, or it slept. */
+  jump(ms: number): void
   /** Timers that wait. */
   readonly waiting: number
 }
 
 interface Timer {
-  readonly at: number
+  at: number
   readonly order: number
   readonly fn: () => void
 }
@@ -47,6 +49,10 @@ export function manualClock(startMs = Date.UTC(2026, 10, 2, 9)): ManualClock {
     next: () => first()?.at ?? null,
     goTo,
     advance: (ms) => goTo(now + ms),
+    jump(ms) {
+      now += ms
+      for (const timer of timers) timer.at += ms
+    },
     get waiting() {
       return timers.size
     },

@@ -184,3 +184,22 @@ describe('an operator who gives fresh content no memory', () => {
     assert.equal(sink.messages.length, 10)
   })
 })
+
+describe('a lease that lapsed while the machine slept', () => {
+  it('is neither revived nor used: its message goes once', async (t) => {
+    let ended = 0
+    const sink = await startSink(t, { delayMs: 500, fault: ({ phase }) => (phase === 'end' && ended++, null) })
+    const relay = await startRelay(t, {
+      options: { routes: routes({}, hosts(sink.port)), concurrency: { initial: 1, perNextHop: 1, total: 9 } },
+    })
+    for (const name of ['under-way', 'waiting']) await relay.submit({ to: `${name}@example.org` })
+    await waitFor(() => ended === 1, { what: 'one under way', everyMs: 1 })
+    relay.clock.jump(DELIVER_DEFAULTS.leaseMs + MINUTE)
+    relay.clock.advance(5_000)
+    await relay.spool.nextDue()
+    relay.deliver.poke()
+    await relay.quiet()
+    await relay.advance(20 * MINUTE)
+    assert.equal(sink.messages.filter(({ rcptTo }) => rcptTo[0]?.address === 'waiting@example.org').length, 1)
+  })
+})
