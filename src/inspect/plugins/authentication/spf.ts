@@ -1,7 +1,7 @@
 import { spf } from 'mailauth/lib/spf/index.js'
 import { formatAddress } from '../../../mail/address.ts'
 import type { Resolver } from '../../../net/dns.ts'
-import type { MessageView } from '../../plugin.ts'
+import type { MessageView, SessionView } from '../../plugin.ts'
 import { askBy } from './dns-bridge.ts'
 
 export interface SpfFact {
@@ -10,6 +10,11 @@ export interface SpfFact {
   /** The domain that was asked. */
   readonly domain: string
   readonly identity: 'mailfrom' | 'helo'
+}
+
+/** Whose mail is asked about. */
+interface Asked extends Pick<MessageView, 'mailFrom'> {
+  readonly session: Pick<SessionView, 'remoteAddress' | 'helo'>
 }
 
 // RFC 7208 section 4.6.4
@@ -21,7 +26,7 @@ const MAX_VOID = 2
  * with mailauth in its strict mode. Never rejects: what goes wrong is `temperror`.
  */
 export async function checkSpf(
-  { session, mailFrom }: Pick<MessageView, 'session' | 'mailFrom'>,
+  { session, mailFrom }: Asked,
   hostname: string,
   resolver: Resolver,
 ): Promise<SpfFact> {
