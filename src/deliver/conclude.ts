@@ -118,7 +118,7 @@ export class Concluder {
       this.#ports.log.error({ queueId: outcome.queueId, error }, 'a notice could not be written')
       return null
     })
-    this.#settle(job, notifications === null ? this.#unfailed(outcome) : { ...outcome, notifications })
+    this.#settle(job, notifications === null ? this.untold(outcome) : { ...outcome, notifications })
   }
 
   async #notifications(lease: Lease, { failures, successes, results }: Judgement): Promise<Outcome['notifications']> {
@@ -128,14 +128,14 @@ export class Concluder {
     return [...failed, ...(await this.notices.about({ lease, action, recipients: successes }, now))]
   }
 
-  /** Nobody may fail without a notice: rather try again. */
-  #unfailed(outcome: Outcome): Outcome {
+  /** An outcome without its notices. Nobody may fail without one: rather try again. */
+  untold(outcome: Outcome): Outcome {
     const dueAt = this.#ports.clock.now() + UNTOLD_MS
     const results = outcome.results.map(({ index, state }): RecipientResult => {
       if (state.is !== 'failed') return { index, state }
       return { index, state: { is: 'pending', dueAt, reply: state.reply, attempted: true } }
     })
-    return { ...outcome, results }
+    return { ...outcome, results, notifications: [] }
   }
 
   #settle(job: Job, outcome: Outcome): void {

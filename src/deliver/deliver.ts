@@ -74,6 +74,7 @@ class Delivery implements Deliver {
     this.#pool = new Pool(options.concurrency.total, (hop) => this.#runner.pump(hop))
     this.#settler = new Settler(deps, {
       settled: (outcomes) => this.#settled(outcomes),
+      untold: (outcome) => this.#concluder.untold(outcome),
       recovered: () => this.#pumpAll(),
     })
     this.#concluder = this.#makeConcluder()

@@ -8,6 +8,8 @@ const RETRY_MS = 1000
 export interface SettlerPorts {
   /** These are on disk. */
   readonly settled: (outcomes: readonly Outcome[]) => void
+  /** What is written of an outcome where there is no room for its notices: nobody fails untold. */
+  readonly untold: (outcome: Outcome) => Outcome
   /** The spool can be written again. */
   readonly recovered: () => void
 }
@@ -75,10 +77,39 @@ export class Settler {
   /** True if the spool is to be left alone for a while. */
   async #failed(outcomes: Outcome[], error: unknown): Promise<boolean> {
     if (!(error instanceof SpoolUnavailable)) return this.#oneByOne(outcomes)
+    const left = await this.#apart(outcomes)
+    if (left.length === 0) return false
     this.isBroken = true
-    this.#log.error({ outcomes: outcomes.length, error }, 'outcomes cannot be written, trying again')
-    this.#waiting = [...outcomes, ...this.#waiting]
+    this.#log.error({ outcomes: left.length, error }, 'outcomes cannot be written, trying again')
+    this.#waiting = [...left, ...this.#waiting]
     this.#clock.after(RETRY_MS, () => void this.#flush())
+    return true
+  }
+
+  /**
+   * A large notice needs room on the disk that outcomes alone do not: on a full one it must not keep
+   * them from being written, or nothing would ever leave. Gives back what was not written.
+   */
+  async #apart(outcomes: readonly Outcome[]): Promise<readonly Outcome[]> {
+    const telling = outcomes.filter(({ notifications }) => notifications.length > 0)
+    const plain = outcomes.filter(({ notifications }) => notifications.length === 0)
+    if (telling.length === 0 || !(await this.#isWritten(plain))) return outcomes
+    for (const [i, outcome] of telling.entries()) {
+      if (await this.#isWritten([outcome])) continue
+      if (!(await this.#isWritten([this.#ports.untold(outcome)]))) return telling.slice(i)
+      this.#log.error({ queueId: outcome.queueId }, 'there is no room for a notice: its recipients are tried again')
+    }
+    return []
+  }
+
+  async #isWritten(outcomes: readonly Outcome[]): Promise<boolean> {
+    if (outcomes.length === 0) return true
+    try {
+      await this.#spool.settle(outcomes)
+    } catch {
+      return false
+    }
+    this.#succeeded(outcomes)
     return true
   }
 

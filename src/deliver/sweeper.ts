@@ -89,10 +89,23 @@ export class Sweeper {
       for (let batch = 0; batch < MAX_BATCHES && !this.#stopped; batch++) {
         const found = await find()
         if (found.length === 0) return
-        await this.#ports.spool.settle(await this.#outcomes(found.map(outcomeOf)))
+        await this.#settle(await this.#outcomes(found.map(outcomeOf)))
       }
     } catch (error) {
       this.#ports.log.error({ error }, 'the spool could not be swept, trying again')
+    }
+  }
+
+  /** A batch that cannot be written, outcome by outcome: a notice too large for a full disk holds up no other. */
+  async #settle(outcomes: readonly Outcome[]): Promise<void> {
+    const { spool, log } = this.#ports
+    try {
+      return await spool.settle(outcomes)
+    } catch (error) {
+      const written = await Promise.allSettled(outcomes.map((outcome) => spool.settle([outcome])))
+      const failed = outcomes.filter((_, i) => written[i]?.status === 'rejected')
+      if (failed.length === outcomes.length) throw error
+      for (const { queueId } of failed) log.error({ queueId, error }, 'what was swept cannot be written, trying again')
     }
   }
 

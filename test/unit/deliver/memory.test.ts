@@ -188,7 +188,11 @@ describe('an operator who gives fresh content no memory', () => {
 describe('a lease that lapsed while the machine slept', () => {
   it('is neither revived nor used: its message goes once', async (t) => {
     let ended = 0
-    const sink = await startSink(t, { delayMs: 500, fault: ({ phase }) => (phase === 'end' && ended++, null) })
+    const count = (phase: string) => {
+      if (phase === 'end') ended++
+      return null
+    }
+    const sink = await startSink(t, { delayMs: 500, fault: ({ phase }) => count(phase) })
     const relay = await startRelay(t, {
       options: { routes: routes({}, hosts(sink.port)), concurrency: { initial: 1, perNextHop: 1, total: 9 } },
     })

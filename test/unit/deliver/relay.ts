@@ -35,6 +35,8 @@ export interface RelaySetting {
 export interface TestRelay {
   readonly clock: ManualClock
   readonly spool: OpenSpool
+  /** Of the spool. */
+  readonly folder: string
   readonly deliver: Deliver
   readonly resolver: ZoneResolver
   readonly log: LogLine[]
@@ -74,8 +76,9 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
   const counted = new Map<string, number>()
   const seams = { log: logOf(log), metrics: metricsOf(counted) }
   // The spool asks for the time, and looks after itself in real time
+  const folder = temporaryFolder(scope, 'deliver')
   const spool = await openSpool(
-    { path: temporaryFolder(scope, 'deliver'), ballastBytes: 0, reserveBytes: 0 },
+    { path: folder, ballastBytes: 0, reserveBytes: 0 },
     { ...seams, clock: { now: () => time.now(), after: systemClock.after } },
   )
   const resolver = zoneResolver(setting.zone ?? {}, setting.failing ?? [])
@@ -119,6 +122,7 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
     goTo,
     advance: (ms) => goTo(clock.now() + ms),
     spool,
+    folder,
     deliver,
     resolver,
     log,
