@@ -7,6 +7,8 @@ import { OptionsError } from './options.ts'
 import type { Mode, Plugin, PluginContext, PluginFactory } from './plugin.ts'
 import { authenticationPlugin } from './plugins/authentication/authentication.ts'
 import { parseAuthenticationOptions } from './plugins/authentication/options.ts'
+import { bannerPlugin } from './plugins/banner/banner.ts'
+import { parseBannerOptions } from './plugins/banner/options.ts'
 import { headersPlugin } from './plugins/headers/headers.ts'
 import { parseHeadersOptions } from './plugins/headers/options.ts'
 import { impersonationPlugin } from './plugins/impersonation/impersonation.ts'
@@ -17,6 +19,8 @@ import { parseSignOptions } from './plugins/sign/options.ts'
 import { signPlugin } from './plugins/sign/sign.ts'
 import { parseSpamOptions } from './plugins/spam/options.ts'
 import { spamPlugins } from './plugins/spam/spam.ts'
+import { parseTaglineOptions } from './plugins/tagline/options.ts'
+import { taglinePlugin } from './plugins/tagline/tagline.ts'
 import { parseVirusOptions } from './plugins/virus/options.ts'
 import { virusPlugin } from './plugins/virus/virus.ts'
 import type { Link } from './run.ts'
@@ -44,6 +48,8 @@ const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
   senders: (options, context) => sendersPlugin(parseSendersOptions(options), context),
   authentication: (options, context) => authenticationPlugin(parseAuthenticationOptions(options), context),
   impersonation: (options, context) => impersonationPlugin(parseImpersonationOptions(options), context),
+  banner: (options, context) => bannerPlugin(parseBannerOptions(options), context),
+  tagline: (options, context) => taglinePlugin(parseTaglineOptions(options), context),
   sign: (options, context) => signPlugin(parseSignOptions(options, context.services?.hostname ?? ''), context),
   spam: (options, context) => spamPlugins(parseSpamOptions(options), context),
   virus: (options, context) => virusPlugin(parseVirusOptions(options), context),

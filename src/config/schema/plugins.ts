@@ -13,6 +13,7 @@ import {
 } from '../fields.ts'
 import { choice, duration, flag, integer, orOff, pattern, size } from '../kinds.ts'
 import { authentication, impersonation, sign } from './sender-plugins.ts'
+import { banner, tagline } from './text-plugins.ts'
 
 /** What the configuration knows of one built-in plugin: its options besides mode and deadline. */
 export interface PluginKeys {
@@ -196,10 +197,7 @@ export const plugins = (context: Context): Readonly<Record<string, PluginKeys>> 
     keys: { action: key(choice('reject', 'hold', 'tag'), 'reject', 'What happens to such mail.') },
     built: false,
   },
-  tagline: {
-    help: 'Puts a text under messages.',
-    keys: { text: required(path(context), 'tagline.txt', 'The file that holds the text.') },
-    built: false,
-  },
+  banner: banner(context),
+  tagline: tagline(context),
   sign: sign(context),
 })
