@@ -74,10 +74,9 @@ test('The list is paged: --limit ends it with a cursor, --after goes on, --all g
 test('Filters narrow the list', async (t) => {
   const { spool, clock, postern } = await operator(t)
   // the command goes by the time of day
-  clock.advance(Date.now() - START)
-  await spool.put(message(['a@one.test'], 10, { receivedAt: Date.now() - 3 * HOUR, client: 'labs' }), [
-    deliver('one.test'),
-  ])
+  clock.advance(Date.now() - 3 * HOUR - START)
+  await spool.put(message(['a@one.test'], 10, { receivedAt: clock.now(), client: 'labs' }), [deliver('one.test')])
+  clock.advance(3 * HOUR)
   await spool.put(message(['b@two.test'], 10, { receivedAt: Date.now() }), [deliver('two.test')])
   const found = async (...filter: string[]) => {
     const { stdout } = await postern('queue', 'list', '--json', ...filter)
