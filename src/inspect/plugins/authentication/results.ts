@@ -31,21 +31,28 @@ export function resultsValue(authservId: string, session: SessionView, findings:
   return [authservId, ...(rows.length === 0 ? ['none'] : rows)].join('; ').replace(/[^\x20-\x7e]/g, '?')
 }
 
+/** A word that no reader, however careless, takes for a result. */
+const plain = (text: string): string => text.slice(0, 255).replace(/[^A-Za-z0-9@._:+-]/g, '_')
+
 /** RFC 8601 section 2.7.3. Nothing is said where no name was found, as the check may be switched off. */
 function iprevRow({ remoteName, remoteAddress }: SessionView): string[] {
   if (remoteName === null) return []
   return [
-    formatAuthHeaderRow('iprev', { result: 'pass', comment: remoteName, policy: { iprev: remoteAddress } }, STRICT),
+    formatAuthHeaderRow(
+      'iprev',
+      { result: 'pass', comment: plain(remoteName), policy: { iprev: remoteAddress } },
+      STRICT,
+    ),
   ]
 }
 
 function authRow({ user }: SessionView): string[] {
-  return user === null ? [] : [formatAuthHeaderRow('auth', { result: 'pass', smtp: { auth: user } }, STRICT)]
+  return user === null ? [] : [formatAuthHeaderRow('auth', { result: 'pass', smtp: { auth: plain(user) } }, STRICT)]
 }
 
 function spfRow(spf: SpfFact | null): string[] {
   if (spf === null) return []
-  return [formatAuthHeaderRow('spf', { result: spf.result, smtp: { [spf.identity]: spf.domain } }, STRICT)]
+  return [formatAuthHeaderRow('spf', { result: spf.result, smtp: { [spf.identity]: plain(spf.domain) } }, STRICT)]
 }
 
 function dkimRows({ dkim, ignored }: Verified): string[] {

@@ -25,11 +25,7 @@ const MAX_VOID = 2
  * Checks the reverse-path's domain, or where that is null the HELO name (RFC 7208 section 2.4),
  * with mailauth in its strict mode. Never rejects: what goes wrong is `temperror`.
  */
-export async function checkSpf(
-  { session, mailFrom }: Asked,
-  hostname: string,
-  resolver: Resolver,
-): Promise<SpfFact> {
+export async function checkSpf({ session, mailFrom }: Asked, hostname: string, resolver: Resolver): Promise<SpfFact> {
   const identity = mailFrom === null ? 'helo' : 'mailfrom'
   const helo = session.helo ?? ''
   const { status, domain } = await spf({

@@ -29,8 +29,9 @@ function cutAngles(value: string): { readonly angles: readonly string[]; readonl
   const angles: string[] = []
   // in quotes an angle bracket is a part of what is shown
   const parts = value.split(/("(?:[^"\\]|\\.)*")/)
-  const rest = parts.map((part) => {
-    if (part.startsWith('"') && part.length > 1) return part.slice(1, -1).replace(/\\(.)/g, '$1')
+  const rest = parts.map((part, i) => {
+    // every second part is a quoted string
+    if (i % 2 === 1) return part.slice(1, -1).replace(/\\(.)/g, '$1')
     return part.replace(ANGLE, (_, address: string) => {
       angles.push(address)
       return ' '
