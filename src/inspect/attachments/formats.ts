@@ -64,17 +64,25 @@ export function archiveBehindStub(bytes: Buffer, format: Format | null, limits: 
   const head = bytes.subarray(0, limits.maxStubBytes)
   spendWork(budget, head.length)
   return (
-    behind(bytes, head, '377abcaf271c', sevenZip, isSevenZipAt) ??
-    behind(bytes, head, '526172211a070100', rar5, isRar5At) ??
-    behind(bytes, head, '526172211a0700', rar4, isRar4At)
+    behind(bytes, head, '377abcaf271c', sevenZip, isSevenZipAt, budget) ??
+    behind(bytes, head, '526172211a070100', rar5, isRar5At, budget) ??
+    behind(bytes, head, '526172211a0700', rar4, isRar4At, budget)
   )
 }
 
 type Check = (bytes: Buffer, at: number) => boolean
 
-function behind(bytes: Buffer, head: Buffer, signature: string, format: Format, check: Check): Behind | null {
+function behind(
+  bytes: Buffer,
+  head: Buffer,
+  signature: string,
+  format: Format,
+  check: Check,
+  budget: Budget,
+): Behind | null {
   const wanted = Buffer.from(signature, 'hex')
   for (let at = head.indexOf(wanted); at >= 0; at = head.indexOf(wanted, at + 1)) {
+    spendWork(budget, 5000)
     if (check(bytes, at)) return { format, bytes: bytes.subarray(at) }
   }
   return null

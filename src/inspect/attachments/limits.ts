@@ -8,6 +8,11 @@ export interface Limits {
   readonly maxBytes: number
   /** Bytes of one unpacked member. 128 MiB. */
   readonly maxItemBytes: number
+  /**
+   * Bytes that are unpacked by LZMA from one archive, some 25 million a second; a larger one is judged by
+   * its headers, and listed as unread. 32 MiB.
+   */
+  readonly maxLzmaBytes: number
   /** Unpacked over packed size of one member, once it is over `ratioFreeBytes`. 250. */
   readonly maxRatio: number
   /** Unpacked size up to which any ratio is allowed. 16 MiB. */
@@ -36,6 +41,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxItems: 10_000,
   maxBytes: 256 * MIB,
   maxItemBytes: 128 * MIB,
+  maxLzmaBytes: 32 * MIB,
   maxRatio: 250,
   ratioFreeBytes: 16 * MIB,
   maxWork: 1_000_000_000,

@@ -85,6 +85,7 @@ class Node implements Visit {
   inspect(): void {
     spendWork(this.budget, 1000)
     if (this.part.filename !== null) this.#judgeName(this.part.filename, this.#path)
+    spendWork(this.budget, Math.min(this.bytes.length, 65_536) * 2)
     for (const { rule, what } of contentFaults(this.bytes)) this.block(rule, what)
     const format = formatOf(this.part)
     if (format !== null) this.#read(format)

@@ -6,7 +6,7 @@ interface Signature {
   matches(bytes: Buffer): boolean
 }
 
-const LOOK = 8192
+const LOOK = 65_536
 
 const starts =
   (...heads: (string | readonly number[])[]) =>
@@ -44,7 +44,14 @@ const isScript = (bytes: Buffer): boolean => {
   return /^#! ?\/|^@echo off|^#@~\^|^<\?php|^<job\b|^<package>\s*<job\b|^<scriptlet\b|^<component\b/u.test(head)
 }
 
-const isHtmlApplication = (bytes: Buffer): boolean => opening(bytes, LOOK * 8).includes('<hta:application')
+const isHtmlApplication = (bytes: Buffer): boolean =>
+  isTextLike(bytes) && opening(bytes, LOOK).includes('<hta:application')
+
+/** No control characters right at the start, unless as half of UTF-16. */
+function isTextLike(bytes: Buffer): boolean {
+  const isWide = bytes[0] === 0xff || bytes[0] === 0xfe
+  return isWide || bytes.subarray(0, 16).every((byte) => byte >= 32 || (byte >= 9 && byte <= 13))
+}
 
 const isShortcutText = (bytes: Buffer): boolean =>
   /^\[(?:internetshortcut|shell|desktop entry)\]|^\[\{000214a0-/u.test(opening(bytes, 256))

@@ -70,7 +70,7 @@ function* partsOf(visit: Visit, body: Buffer, boundary: string): Generator<Buffe
   spendWork(visit.budget, body.length)
   let from = -1
   for (let at = body.indexOf(delimiter); at >= 0; at = body.indexOf(delimiter, at + 1)) {
-    spendWork(visit.budget, 20)
+    spendWork(visit.budget, 200)
     if (at > 0 && body[at - 1] !== 0x0a) continue
     const rest = body.toString('latin1', at + delimiter.length, at + delimiter.length + 80)
     const line = /^(--)?[ \t]*(?:\r?\n|$)/u.exec(rest)

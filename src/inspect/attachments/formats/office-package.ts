@@ -7,6 +7,9 @@ import { decryptEcb, opensStandard } from './office-standard.ts'
 import type { OleFile } from './ole-file.ts'
 import { u64 } from './zip-records.ts'
 
+/** Longest description of an encryption that is read; Office writes one to five thousand bytes. */
+const MOST_XML = 32 * 1024
+
 interface Result {
   readonly kind: string
   /** The package in plain, where a default password opens it. */
@@ -46,7 +49,7 @@ function open(visit: Visit, info: Buffer, read: () => Buffer): Result {
 
 function openAgile(visit: Visit, info: Buffer, read: () => Buffer): Result {
   const { limits, budget } = visit
-  const agile = readAgile(info.toString('utf8', 8))
+  const agile = readAgile(info.toString('utf8', 8, MOST_XML))
   const closed = { kind: 'Office password (agile encryption)', content: null, isOpen: false }
   if (agile.password === null) return { ...closed, kind: 'Office certificate' }
   if (!canTry(agile.password, limits.maxSpins)) return closed

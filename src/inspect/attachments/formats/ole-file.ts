@@ -25,6 +25,9 @@ export const isOle = (bytes: Buffer): boolean => bytes.subarray(0, 8).equals(MAG
 export class OleFile {
   readonly root: OleEntry
   readonly entries: readonly OleEntry[]
+  readonly streams: readonly OleEntry[]
+  readonly storages: readonly OleEntry[]
+  readonly #byPath: ReadonlyMap<string, OleEntry>
   readonly #bytes: Buffer
   readonly #budget: Budget
   readonly #sector: number
@@ -43,22 +46,16 @@ export class OleFile {
     const { root, entries } = readDirectory(directory, budget)
     this.root = root
     this.entries = entries
+    this.streams = entries.filter(({ type }) => type === TYPE.stream)
+    this.storages = entries.filter(({ type }) => type === TYPE.storage)
+    this.#byPath = new Map(this.streams.toReversed().map((entry) => [pathOf(entry.parents, entry.name), entry]))
     this.#miniFat = toWords(this.#chain(bytes.readUInt32LE(60)))
     this.#mini = root.size > 0 ? this.#chain(root.start, root.size) : Buffer.alloc(0)
   }
 
-  get streams(): readonly OleEntry[] {
-    return this.entries.filter(({ type }) => type === TYPE.stream)
-  }
-
-  get storages(): readonly OleEntry[] {
-    return this.entries.filter(({ type }) => type === TYPE.storage)
-  }
-
   /** The first stream of that name (case does not count) in the storage with these parents. */
   find(name: string, parents: readonly string[] = []): OleEntry | undefined {
-    const wanted = name.toLowerCase()
-    return this.streams.find((entry) => entry.name.toLowerCase() === wanted && sameStorage(entry.parents, parents))
+    return this.#byPath.get(pathOf(parents, name))
   }
 
   /** All bytes of a stream. Damaged where it ends too early. */
@@ -124,8 +121,7 @@ export class OleFile {
   }
 }
 
-const sameStorage = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((name, i) => name === b[i])
+const pathOf = (parents: readonly string[], name: string): string => [...parents, name].join('/').toLowerCase()
 
 function toWords(bytes: Buffer): Uint32Array {
   return Uint32Array.from({ length: bytes.length >> 2 }, (_, i) => bytes.readUInt32LE(i * 4))

@@ -19,9 +19,11 @@ export function readMessageFile(visit: Visit, file: OleFile): void {
 /** A property of text, in Unicode or in a code page. */
 function textOf(file: OleFile, id: string, parents: readonly string[]): string | null {
   const wide = file.find(`__substg1.0_${id}001F`, parents)
-  if (wide !== undefined) return read(file, wide).toString('utf16le')
+  if (wide !== undefined) return untilZero(read(file, wide).toString('utf16le'))
   const narrow = file.find(`__substg1.0_${id}001E`, parents)
-  return narrow === undefined ? null : read(file, narrow).toString('latin1')
+  return narrow === undefined ? null : untilZero(read(file, narrow).toString('latin1'))
 }
+
+const untilZero = (text: string): string => text.replace(/\0.*$/su, '')
 
 const read = (file: OleFile, entry: OleEntry): Buffer => file.read(entry).subarray(0, 2048)

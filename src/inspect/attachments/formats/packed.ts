@@ -70,6 +70,7 @@ function readXz(visit: Visit): void {
   if (!text(bytes, bytes.length - 2, 'YZ')) visit.note('suspicious', 'ends too early')
   const checkSize = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64][(bytes[7] ?? 0) & 15] ?? 0
   const parts: Buffer[] = []
+  let total = 0
   for (let at = 12; bytes.readUInt8(at) !== 0; ) {
     spendItem(budget)
     const headerSize = (bytes.readUInt8(at) + 1) * 4
@@ -79,7 +80,13 @@ function readXz(visit: Visit): void {
     }
     const packed = bytes.subarray(at + headerSize)
     spendWork(budget, packed.length)
-    const { out, used } = unpackLzma2(packed, measureLzma2(packed), limits, budget)
+    const size = measureLzma2(packed)
+    total += size
+    if (total > limits.maxLzmaBytes) {
+      visit.unread('too large to be unpacked here')
+      return
+    }
+    const { out, used } = unpackLzma2(packed, size, limits, budget)
     parts.push(out)
     at += headerSize + Math.ceil(used / 4) * 4 + checkSize
   }

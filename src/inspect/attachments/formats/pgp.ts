@@ -164,6 +164,8 @@ function contentOf(bytes: Buffer, packet: Packet): Buffer {
 
 const BEGIN = '-----BEGIN PGP MESSAGE'
 const MOST_ARMOUR = 64
+/** So much of an armoured message tells whether it is encrypted. */
+const HEAD = 16 * 1024
 
 /** Looks for armoured messages in text, also quoted and in HTML (RFC 9580, 6.2). */
 export function readArmour(visit: Visit): void {
@@ -171,25 +173,37 @@ export function readArmour(visit: Visit): void {
   spendWork(budget, bytes.length)
   let left = MOST_ARMOUR
   for (let at = bytes.indexOf(BEGIN); at >= 0 && left > 0; at = bytes.indexOf(BEGIN, at + BEGIN.length), left--) {
-    const end = bytes.indexOf('-----END PGP MESSAGE', at)
-    const text = bytes.toString('latin1', at, end < 0 ? bytes.length : end)
-    spendWork(budget, text.length * 10)
-    readBlock(visit, text, end >= 0)
+    const found = bytes.indexOf('-----END PGP MESSAGE', at)
+    const end = found < 0 ? bytes.length : found
+    spendWork(budget, end - at)
+    readBlock(visit, at, end, found >= 0)
   }
 }
 
-function readBlock(visit: Visit, text: string, isWhole: boolean): void {
-  const lines = text
+function readBlock(visit: Visit, at: number, end: number, isWhole: boolean): void {
+  const head = decodeArmour(visit, at, Math.min(end, at + HEAD))
+  // the mere mention of such a line is no message
+  if (head.length < 18) return
+  visit.name('PGP message')
+  const first = packetAt(head, 0)
+  if (first !== null && ENCRYPTING.has(first.tag)) {
+    readFrom(visit, head)
+    return
+  }
+  const decoded = first === null ? head : decodeArmour(visit, at, end)
+  if (!readFrom(visit, decoded)) visit.note('suspicious', 'a PGP message that cannot be read')
+  else if (!isWhole) visit.note('suspicious', 'a PGP message that ends too early')
+}
+
+/** The bytes of what looks like base64 behind the first line. */
+function decodeArmour({ bytes, budget }: Visit, at: number, end: number): Buffer {
+  spendWork(budget, (end - at) * 40)
+  const lines = bytes
+    .toString('latin1', at, end)
     .replace(/<[^<>]{0,200}>/gu, '\n')
     .replace(/&#43;|&plus;/gu, '+')
     .split(/\r\n|[\r\n]/u)
     .map((line) => line.replace(/^[>|\s]+/u, '').trim())
     .slice(1)
-  const data = lines.filter((line) => /^[A-Za-z0-9+/]{4,}={0,2}$/u.test(line)).join('')
-  // the mere mention of such a line is no message
-  if (data.length < 24) return
-  visit.name('PGP message')
-  const decoded = Buffer.from(data, 'base64')
-  if (!readFrom(visit, decoded)) visit.note('suspicious', 'a PGP message that cannot be read')
-  else if (!isWhole) visit.note('suspicious', 'a PGP message that ends too early')
+  return Buffer.from(lines.filter((line) => /^[A-Za-z0-9+/]{4,}={0,2}$/u.test(line)).join(''), 'base64')
 }

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { spendItem, spendWork } from '../budget.ts'
+import { spendWork } from '../budget.ts'
 import { damaged } from '../failure.ts'
 import type { Format, Visit } from '../reader.ts'
 
@@ -77,7 +77,6 @@ function readBlock(bytes: Buffer, at: number): Block {
 /** Notes what one file header says. Gives the version of RAR that it needs, times ten. */
 function readFile(visit: Visit, { at, type, flags, size, end }: Block): number {
   const { bytes } = visit
-  spendItem(visit.budget)
   const nameAt = at + ((flags & 0x100) !== 0 ? 40 : 32)
   const name = nameOf(bytes.subarray(nameAt, nameAt + bytes.readUInt16LE(at + 26)), flags)
   const isEncrypted = (flags & 4) !== 0

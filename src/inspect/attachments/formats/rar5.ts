@@ -1,9 +1,11 @@
 import { crc32 } from 'node:zlib'
-import { spendItem, spendWork } from '../budget.ts'
-import { damaged } from '../failure.ts'
+import { spendWork } from '../budget.ts'
+import { damaged, failureOf } from '../failure.ts'
 import type { Format, Visit } from '../reader.ts'
 
 const SIGNATURE = Buffer.from('526172211a070100', 'hex')
+/** The format's own limit is two million bytes. */
+const MOST_HEADER = 2 ** 21
 const TYPE = { main: 1, file: 2, service: 3, encryption: 4, end: 5 } as const
 
 /** RAR 5 archive format (rarlab.com/technote.htm): headers are read; contents only where they are stored. */
@@ -16,9 +18,10 @@ export const rar5: Format = {
 /** Whether a header whose checksum fits follows the signature here. */
 export function isRar5At(bytes: Buffer, at: number): boolean {
   try {
-    readHeader(bytes, at + SIGNATURE.length)
+    readHeader(bytes, at + SIGNATURE.length, 4096)
     return true
-  } catch {
+  } catch (error) {
+    if (failureOf(error) === null) throw error
     return false
   }
 }
@@ -65,11 +68,11 @@ interface Header {
   readonly end: number
 }
 
-function readHeader(bytes: Buffer, at: number): Header {
+function readHeader(bytes: Buffer, at: number, most = MOST_HEADER): Header {
   const length = new Fields(bytes, at + 4, Math.min(at + 14, bytes.length))
   const size = length.number()
   const dataAt = length.at + size
-  if (size === 0 || size > 2 ** 21 || dataAt > bytes.length) damaged('ends too early')
+  if (size === 0 || size > most || dataAt > bytes.length) damaged('ends too early')
   if (crc32(bytes.subarray(at + 4, dataAt)) !== bytes.readUInt32LE(at)) damaged('one of its headers is damaged')
   const head = new Fields(bytes, length.at, dataAt)
   const type = head.number()
@@ -105,7 +108,6 @@ function noteVolume(visit: Visit, flags: number): void {
 }
 
 function readFile(visit: Visit, { type, flags, fields, extra, dataAt, end }: Header): void {
-  spendItem(visit.budget)
   const fileFlags = fields.number()
   fields.number()
   fields.number()

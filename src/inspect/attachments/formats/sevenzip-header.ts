@@ -1,4 +1,4 @@
-import { type Budget, spendItem, spendWork } from '../budget.ts'
+import { type Budget, spendWork } from '../budget.ts'
 import { damaged, Exhausted } from '../failure.ts'
 
 /** 7zFormat.txt (7-Zip's documentation): the properties of a header. */
@@ -164,7 +164,7 @@ function setCrc(folder: Folder | undefined, crc: number | null): void {
 }
 
 function readFolder(reader: HeaderReader): Folder {
-  spendItem(reader.budget)
+  spendWork(reader.budget, 200)
   const count = reader.number()
   if (count < 1 || count > 32) damaged('its header is damaged')
   const coders = Array.from({ length: count }, () => readCoder(reader))

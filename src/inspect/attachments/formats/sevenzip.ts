@@ -20,6 +20,7 @@ import { u64 } from './zip-records.ts'
 const SIGNATURE = Buffer.from('377abcaf271c', 'hex')
 const START = 32
 const AES = '06f10701'
+const SLOW = new Set(['030101', '21'])
 /** Filters that change only addresses in programs, or nothing that matters for telling formats: left as they are. */
 const FILTERS = new Set(['03', '04', '03030103', '05', '06', '07', '08', '09', '0a', '0b'])
 
@@ -121,7 +122,8 @@ function readFolder(
     return
   }
   attempt(visit, first, () => {
-    const content = unpackFolder(visit, streams, folder, firstPack)
+    const isSlow = sizeOf(folder) > visit.limits.maxLzmaBytes && folder.coders.some(({ method }) => SLOW.has(method))
+    const content = isSlow ? null : unpackFolder(visit, streams, folder, firstPack)
     if (content === null) {
       nameAll(visit, members)
       return visit.unread(`packed by ${folder.coders.map(({ method }) => method).join(', ')}`, first)

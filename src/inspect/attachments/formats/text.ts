@@ -46,6 +46,7 @@ function readUuencoded(visit: Visit): void {
   let left = MOST_BLOCKS
   for (let at = bytes.indexOf('begin '); at >= 0 && left > 0; at = bytes.indexOf('begin ', at + 6)) {
     if (at > 0 && bytes[at - 1] !== 0x0a) continue
+    spendWork(budget, 500)
     const line = /^begin [0-7]{3,4} ([^\r\n]{1,255})\r?\n(?=[!-`]{5})/u.exec(bytes.toString('latin1', at, at + 300))
     if (line === null) continue
     left -= 1

@@ -1,5 +1,5 @@
-import { type Budget, spendItem } from '../budget.ts'
-import { damaged } from '../failure.ts'
+import { type Budget, spendWork } from '../budget.ts'
+import { damaged, Exhausted } from '../failure.ts'
 
 /** APPNOTE.TXT 6.3.10 (PKWARE): 4.3.7 local header, 4.3.12 central header, 4.3.14 to 4.3.16 the end. */
 const LOCAL = 0x04034b50
@@ -8,6 +8,8 @@ const END = 0x06054b50
 const END64 = 0x06064b50
 const LOCATOR64 = 0x07064b50
 const NONE = 0xffffffff
+/** The longest comment, the end itself, and some bytes that are none of it. */
+const MOST_TAIL = 0xffff + 22 + 4096
 
 /** What a local or a central header says of one member. */
 export interface Header {
@@ -47,15 +49,11 @@ export function u64(bytes: Buffer, at: number): number {
 
 /** The end of the central directory: the last one that fits, up to 64 KiB of comment behind it. Null where there is none. */
 export function findEnd(bytes: Buffer): End | null {
-  const signature = Buffer.from('PK\x05\x06', 'latin1')
-  const earliest = Math.max(0, bytes.length - 22 - 0xffff - 4096)
-  for (let from = bytes.length - 22; from >= earliest; ) {
-    const at = bytes.lastIndexOf(signature, from)
-    if (at < earliest) return null
-    if (at + 22 <= bytes.length) return readEnd(bytes, at)
-    from = at - 1
-  }
-  return null
+  const earliest = Math.max(0, bytes.length - MOST_TAIL)
+  const at = bytes
+    .subarray(earliest, Math.max(earliest, bytes.length - 18))
+    .lastIndexOf('PK\x05\x06', undefined, 'latin1')
+  return at < 0 ? null : readEnd(bytes, earliest + at)
 }
 
 function readEnd(bytes: Buffer, at: number): End {
@@ -73,8 +71,10 @@ function readEnd(bytes: Buffer, at: number): End {
 
 function readEnd64(bytes: Buffer, locator: number, plain: End): End {
   const written = u64(bytes, locator + 8)
-  const at = isEnd64(bytes, written) ? written : bytes.lastIndexOf(Buffer.from('PK\x06\x06', 'latin1'), locator)
-  if (at < 0 || at + 56 > bytes.length) return plain
+  const earliest = Math.max(0, locator - MOST_TAIL)
+  const near = bytes.subarray(earliest, locator).lastIndexOf('PK\x06\x06', undefined, 'latin1')
+  const at = isEnd64(bytes, written) ? written : earliest + near
+  if (!isEnd64(bytes, at)) return plain
   const length = u64(bytes, at + 4)
   return {
     at,
@@ -120,8 +120,11 @@ export function readLocal(bytes: Buffer, at: number): Header {
 
 /** All headers of a central directory, from `at` to `to`. */
 export function* readCentral(bytes: Buffer, at: number, to: number, budget: Budget): Generator<CentralHeader> {
+  let left = budget.itemsLeft
   for (let next = at; next < to && isCentral(bytes, next); ) {
-    spendItem(budget)
+    spendWork(budget, 500)
+    // each member is paid for when it is looked at
+    if (left-- <= 0) throw new Exhausted('has more members than are allowed')
     const header = readCentralHeader(bytes, next)
     yield header
     next = header.end

@@ -148,7 +148,8 @@ function unpackMember(visit: Visit, entry: Header, packed: Buffer): Buffer | nul
   if (entry.method === 0) return packed
   if (entry.method === 8) return unpack(packed, 'deflate', limits, budget)
   if (entry.method === 93) return unpack(packed, 'zstd', limits, budget)
-  if (entry.method === 14) return unpackLzma(packed.subarray(9), packed.subarray(4, 9), entry.size, limits, budget)
+  if (entry.method === 14 && entry.size <= limits.maxLzmaBytes)
+    return unpackLzma(packed.subarray(9), packed.subarray(4, 9), entry.size, limits, budget)
   return null
 }
 

@@ -23,12 +23,12 @@ test('containers in each other pass up to the limit, and not one more', () => {
 })
 
 test('members pass up to the limit, and not one more', () => {
-  // the file itself, and for each member its entry and its content
+  // the file itself, and each of its members
   const archive = zipOf([{ name: 'a.txt' }, { name: 'b.txt' }, { name: 'c.txt' }])
-  assert.equal(judge('a.zip', archive, { limits: { maxItems: 7 } }).state, 'clean')
+  assert.equal(judge('a.zip', archive, { limits: { maxItems: 4 } }).state, 'clean')
   assert.equal(
-    said(judge('a.zip', archive, { limits: { maxItems: 6 } })),
-    'suspicious a.zip > c.txt: has more members than are allowed',
+    said(judge('a.zip', archive, { limits: { maxItems: 3 } })),
+    'suspicious a.zip: has more members than are allowed',
   )
 })
 
@@ -53,7 +53,7 @@ test('a file may grow by the allowed ratio, or to the size that is free of it', 
 test('work is bounded, and one message pays for all of its attachments', () => {
   const archive = zipOf([{ name: 'a.txt', data: Buffer.alloc(10_000), method: 8 }])
   assert.equal(judge('a.zip', archive, { limits: { maxWork: 10_000 } }).state, 'suspicious')
-  const limits = { ...DEFAULT_OPTIONS.limits, maxItems: 4 }
+  const limits = { ...DEFAULT_OPTIONS.limits, maxItems: 3 }
   const part = { filename: 'a.zip', declaredType: null, bytes: archive }
   const verdicts = inspectParts([part, part], { ...DEFAULT_OPTIONS, limits })
   assert.deepEqual(
@@ -78,7 +78,7 @@ test('an archive that expands without end costs no more than its limits', () => 
 
 test('a limit that is reached hides no encryption that was found before, and is worse than clean', () => {
   const archive = zipOf([{ name: 'in.zip', data: ENCRYPTED_ZIP }, { name: 'b.txt' }, { name: 'c.txt' }])
-  assert.equal(judge('a.zip', archive, { limits: { maxItems: 6 } }).state, 'encrypted')
+  assert.equal(judge('a.zip', archive, { limits: { maxItems: 4 } }).state, 'encrypted')
 })
 
 test('findings are listed up to a limit, with the worst among them', () => {
