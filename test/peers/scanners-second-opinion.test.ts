@@ -43,7 +43,7 @@ test('the clamscan package says of every sample what our client says', async (t)
     Buffer.alloc(300_000, 'x\r\n'),
   ]
   for (const [index, bytes] of samples.entries()) {
-    const result = await ours.scan(memoryContent(bytes), never)
+    const result = await ours.scan({ content: memoryContent(bytes), isMail: true }, never)
     const { isInfected, viruses } = await theirs.scanStream(Readable.from([bytes]))
     assert.equal(isInfected, !result.clean, `sample ${index}`)
     if (!result.clean) assert.deepEqual(viruses, [result.virus])

@@ -11,6 +11,9 @@ import { defer } from '../../support/scope.ts'
 import { waitFor } from '../../support/wait.ts'
 import { chainMessage, chainOf, kept, MESSAGE, never } from './harness.ts'
 
+/** What stands above every message, so that clamd takes it for one. */
+const HEAD = Buffer.from('Return-Path: <>\r\n')
+
 interface Trial {
   readonly stub: ClamdStub
   readonly context: ReturnType<typeof kept>
@@ -46,7 +49,7 @@ const streamed = (chunks: readonly Buffer[], size = Buffer.concat(chunks).length
 test('what clamd calls clean passes', async (t) => {
   const { scan, stub } = await trial(t, {})
   assert.equal((await scan()).action, 'continue')
-  assert.equal(`${stub.messages[0]?.bytes}`, MESSAGE)
+  assert.equal(`${stub.messages[0]?.bytes}`, `${HEAD}${MESSAGE}`)
 })
 
 test('a virus is refused by its name, and the trace knows it', async (t) => {
@@ -157,7 +160,7 @@ test('every byte arrives, in whatever pieces it is read', async (t) => {
       const before = stub.messages.length
       assert.equal((await scan(streamed(pieces))).action, 'continue')
       assert.equal(stub.messages.length, before + 1)
-      assert.ok(stub.messages.at(-1)?.bytes.equals(whole))
+      assert.ok(stub.messages.at(-1)?.bytes.equals(Buffer.concat([HEAD, whole])))
     }),
     { numRuns: 60 },
   )
@@ -166,8 +169,9 @@ test('every byte arrives, in whatever pieces it is read', async (t) => {
 test('a large message in memory goes in chunks that are not all of it', async (t) => {
   const { scan, stub } = await trial(t, {})
   const bytes = Buffer.alloc(2_500_000, 'x')
+  bytes.write('Subject: long\r\n\r\n')
   assert.equal((await scan({ size: bytes.length, bytes, stream: async function* () {} })).action, 'continue')
-  assert.deepEqual(stub.messages[0]?.chunks, [1_048_576, 1_048_576, 402_848])
+  assert.deepEqual(stub.messages[0]?.chunks, [HEAD.length, 1_048_576, 1_048_576, 402_848])
 })
 
 test('no more of a message is read than clamd takes', async (t) => {

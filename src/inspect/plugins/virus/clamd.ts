@@ -1,10 +1,10 @@
 import type { Clock } from '../../../clock.ts'
-import type { Content } from '../../../mail/content.ts'
 import type { ScannerAddress } from '../../scanners/address.ts'
 import { openSocket } from '../../scanners/connect.ts'
 import { ScannerFailure, shown } from '../../scanners/failure.ts'
 import type { Scanner } from '../../scanners/host.ts'
 import { readScanReply, type ScanResult } from './reply.ts'
+import type { Sample } from './sample.ts'
 import { ClamdSession } from './session.ts'
 
 export interface ClamdOptions {
@@ -21,7 +21,7 @@ interface Idle {
 }
 
 /** One clamd: scans over connections that are kept, as many as there are scans at once. */
-export class Clamd implements Scanner<Content, ScanResult> {
+export class Clamd implements Scanner<Sample, ScanResult> {
   readonly name: string
   readonly #address: ScannerAddress
   readonly #options: ClamdOptions
@@ -37,21 +37,21 @@ export class Clamd implements Scanner<Content, ScanResult> {
     this.#clock = clock
   }
 
-  async scan(content: Content, signal: AbortSignal): Promise<ScanResult> {
+  async scan(sample: Sample, signal: AbortSignal): Promise<ScanResult> {
     const kept = this.#takeIdle()
-    if (kept === null) return this.#scanOver(await this.#open(signal), content, signal)
+    if (kept === null) return this.#scanOver(await this.#open(signal), sample, signal)
     try {
-      return await this.#scanOver(kept, content, signal)
+      return await this.#scanOver(kept, sample, signal)
     } catch (error) {
       // clamd may have closed a kept connection just then, for its own reasons: the message deserves a new one
       if (!(error instanceof ScannerFailure) || error.kind !== 'broken' || kept.answering || signal.aborted) throw error
     }
-    return this.#scanOver(await this.#open(signal), content, signal)
+    return this.#scanOver(await this.#open(signal), sample, signal)
   }
 
-  async #scanOver(session: ClamdSession, content: Content, signal: AbortSignal): Promise<ScanResult> {
+  async #scanOver(session: ClamdSession, sample: Sample, signal: AbortSignal): Promise<ScanResult> {
     try {
-      const result = readScanReply(await session.scan(content, signal))
+      const result = readScanReply(await session.scan(sample, signal))
       this.#keep(session)
       return result
     } catch (error) {

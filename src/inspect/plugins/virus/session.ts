@@ -2,11 +2,18 @@ import type { Socket } from 'node:net'
 import type { Content } from '../../../mail/content.ts'
 import { failureOf, ScannerFailure } from '../../scanners/failure.ts'
 import { readError } from './reply.ts'
+import type { Sample } from './sample.ts'
 
 const MAX_REPLY = 4096
 /** Of content in memory, which would otherwise be one write of any size. */
 const MAX_CHUNK = 1024 * 1024
 const END = Buffer.alloc(4)
+
+/**
+ * clamd goes by the first bytes of what it is given: below a header field such as `MZ:` or `GIF89a:`
+ * it would not find a message, and look into none of its attachments.
+ */
+const IS_MAIL = Buffer.from('Return-Path: <>\r\n')
 
 /**
  * A connection to clamd that takes one command after the other (`IDSESSION` in clamd(8)). clamd numbers
@@ -46,9 +53,9 @@ export class ClamdSession {
     return this.#exchange(signal, async () => void this.#socket.write(`z${name}\0`))
   }
 
-  /** Sends the message as it is read, as fast as clamd takes it, and gives the reply. */
-  scan(content: Content, signal: AbortSignal): Promise<string> {
-    return this.#exchange(signal, () => this.#stream(content))
+  /** Sends the bytes as they are read, as fast as clamd takes them, and gives the reply. */
+  scan({ content, isMail }: Sample, signal: AbortSignal): Promise<string> {
+    return this.#exchange(signal, () => this.#stream(content, isMail))
   }
 
   async #exchange(signal: AbortSignal, send: () => Promise<void>): Promise<string> {
@@ -77,9 +84,10 @@ export class ClamdSession {
   }
 
   /** Chunks with their length in front, and one of no length at the end (clamd(8), INSTREAM). */
-  async #stream(content: Content): Promise<void> {
+  async #stream(content: Content, isMail: boolean): Promise<void> {
     this.#socket.cork()
     this.#socket.write('zINSTREAM\0')
+    if (isMail) this.#writeChunk(IS_MAIL)
     let sent = 0
     for await (const piece of pieces(content)) {
       this.#writeChunk(piece)
