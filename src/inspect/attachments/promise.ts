@@ -31,7 +31,7 @@ const BY_TYPE: Readonly<Record<string, string>> = entries([
 ])
 
 /** Formats that programs also write as text, HTML or RTF under the same name. */
-const MAY_BE_TEXT = new Set('doc dot xls xlt pgp gpg p7m mdb'.split(' '))
+const MAY_BE_TEXT = new Set('doc dot xls xlt ppt pps pot msg pgp gpg p7m mdb'.split(' '))
 
 function entries(list: readonly (readonly [string, string])[]): Record<string, string> {
   return Object.fromEntries(list.flatMap(([what, keys]) => keys.split(' ').map((key) => [key, what])))

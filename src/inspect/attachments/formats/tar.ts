@@ -3,6 +3,7 @@ import { damaged } from '../failure.ts'
 import type { Format, Visit } from '../reader.ts'
 
 const BLOCK = 512
+const SPARSE = 0x53
 
 /** POSIX.1-2017 pax interchange format, with GNU's long names. Told by the header's checksum. */
 export const tar: Format = {
@@ -24,10 +25,12 @@ function read(visit: Visit): void {
     spendWork(visit.budget, BLOCK)
     const header = bytes.subarray(at, at + BLOCK)
     if (!checksumFits(header)) damaged('one of its headers is damaged')
-    const size = numberAt(header, 124, 12)
-    const dataEnd = at + BLOCK + size
+    // links, devices and folders have no data, whatever their size says
+    const size = header.readUInt8(156) >= 0x31 && header.readUInt8(156) <= 0x36 ? 0 : numberAt(header, 124, 12)
+    const dataAt = headerEnd(bytes, at)
+    const dataEnd = dataAt + size
     if (dataEnd > bytes.length) damaged('ends too early')
-    readMember(visit, header, bytes.subarray(at + BLOCK, dataEnd), names)
+    readMember(visit, header, bytes.subarray(dataAt, dataEnd), names)
     at = Math.ceil(dataEnd / BLOCK) * BLOCK
   }
   if (at + BLOCK > bytes.length) visit.note('suspicious', 'ends too early')
@@ -40,7 +43,7 @@ function readMember(visit: Visit, header: Buffer, data: Buffer, names: Names): v
   else if (type !== 'g' && type !== 'K') {
     const name = names.next ?? headerName(header)
     names.next = null
-    if (type === '0' || type === '\0' || type === '7') visit.child(name, data)
+    if (type === '0' || type === '\0' || type === '7' || type === 'S') visit.child(name, data)
     else visit.member(name)
   }
 }
@@ -78,8 +81,23 @@ function checksumFits(header: Buffer): boolean {
   const digits = header.toString('latin1', 148, 156).replace(/[\0 ]+/gu, '')
   if (!/^[0-7]+$/u.test(digits)) return false
   let sum = 0
-  for (const [at, byte] of header.entries()) sum += at >= 148 && at < 156 ? 32 : byte
-  return sum === Number.parseInt(digits, 8)
+  let signed = 0
+  for (const [at, byte] of header.entries()) {
+    const counted = at >= 148 && at < 156 ? 32 : byte
+    sum += counted
+    // old writers added up signed characters
+    signed += counted < 128 ? counted : counted - 256
+  }
+  const written = Number.parseInt(digits, 8)
+  return sum === written || signed === written
+}
+
+/** Old GNU sparse files: headers that go on in blocks of their own, as long as a byte says so. */
+function headerEnd(bytes: Buffer, at: number): number {
+  let end = at + BLOCK
+  if (bytes[at + 156] !== SPARSE || bytes[at + 482] !== 1) return end
+  for (let more = 1; more === 1 && end + BLOCK <= bytes.length; end += BLOCK) more = bytes.readUInt8(end + 504)
+  return end
 }
 
 const isZero = (bytes: Buffer, at: number): boolean => bytes.subarray(at, at + BLOCK).every((byte) => byte === 0)

@@ -75,6 +75,24 @@ test('members of a tar archive are read, and an end that is missing is seen', ()
   ])
   assert.equal(said(judge('a.tar', archive)), 'encrypted a.tar > b.zip > secret.txt: traditional encryption')
   assert.match(said(judge('a.tgz', gzipSync(archive))), /^encrypted a\.tgz > a\.tar > b\.zip/u)
+  const folder = tarOf([{ name: 'd/', data: Buffer.alloc(0) }])
+  folder.write('00000000377', 124)
+  folder.write('5', 156)
+  const signed = Buffer.from(folder)
+  const sum = (add: (byte: number) => number): string => {
+    signed.write('        ', 148)
+    return `${signed
+      .subarray(0, 512)
+      .reduce((total, byte) => total + add(byte), 0)
+      .toString(8)
+      .padStart(6, '0')}\0 `
+  }
+  signed.write('\xe9', 1, 'latin1')
+  signed.write(
+    sum((byte) => (byte < 128 ? byte : byte - 256)),
+    148,
+  )
+  assert.equal(judge('a.tar', signed).state, 'clean')
   const harmless = tarOf([{ name: 'a.txt', data: Buffer.from('text') }])
   assert.equal(judge('a.tar', harmless).state, 'clean')
   assert.equal(judge('a.tar', harmless.subarray(0, 1024)).state, 'suspicious')
