@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { checkCertificates } from './certificates.ts'
 import type { Finding } from './finding.ts'
 import { checkAddresses, checkHostname, checkPlugins, checkState } from './machine.ts'
+import { checkSigningKeys } from './signing-keys.ts'
 
 /**
  * What a configuration that is right in itself would meet on this machine: certificates, files,
@@ -13,6 +14,7 @@ export async function checkEnvironment(config: Config, clock: Clock = systemCloc
     checkHostname(config),
     guarded('tls', checkCertificates(config, clock.now())),
     guarded('inspect', checkPlugins(config)),
+    guarded('inspect', checkSigningKeys(config)),
     guarded('state', checkState(config)),
     guarded('listeners', checkAddresses(config)),
   ])

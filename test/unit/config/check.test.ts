@@ -185,6 +185,19 @@ test('a plugin module that is not there, or is a folder, is an error', async (t)
   assert.match(lines[1] ?? '', /^error: inspect\[2\]\.module: .*cannot be read: it is a folder/)
 })
 
+test('a private key that is not there, or that others can read, is an error', async (t) => {
+  const made = machine(t)
+  const file = (name: string, mode: number) => {
+    writeFileSync(join(made.folder, name), '', { mode })
+    return join(made.folder, name)
+  }
+  const keys = [0o600, 0o640].map((mode, i) => ({ domain: 'a.test', selector: 's', key: file(`${i}.pem`, mode) }))
+  const lines = await found(config(made, { inspect: [{ sign: { selector: 's', key: '/nonexistent.pem', keys } }] }))
+  assert.equal(lines.length, 2)
+  assert.match(lines[0] ?? '', /^error: inspect\[0\]\.sign\.key: .*nonexistent\.pem: cannot be read: it is not there/)
+  assert.match(lines[1] ?? '', /^error: inspect\[0\]\.sign\.keys\[1\]\.key: .*1\.pem: can be read by others/)
+})
+
 test('a plugin module that others can write to, or a list that is not there, is an error', async (t) => {
   const made = machine(t)
   const module = join(made.folder, 'ours.js')
