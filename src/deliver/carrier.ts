@@ -15,7 +15,7 @@ import { openOpportunistic } from '../smtp/client/open.ts'
 import type { Lease } from '../spool/contract.ts'
 import type { DeliverOptions } from './options.ts'
 import type { Route, RouteTls } from './route.ts'
-import type { MessageStore } from './store.ts'
+import type { MessageStore, StoreAnswer, StoredMessage } from './store.ts'
 import type { Target } from './targets.ts'
 
 /** What carries messages to a next hop, one at a time: a session over the network, or the mailboxes here. */
@@ -95,31 +95,37 @@ function envelopeFor({ extensions, tls }: ClientSession, envelope: Lease['envelo
   return tls?.verified === true && extensions.has('REQUIRETLS') ? envelope : { ...envelope, requireTls: false }
 }
 
-/** The mailboxes of this process, as something that messages are handed to. */
-export function storeCarrier(store: MessageStore): Carrier {
+/** The mailboxes of this process, as something that messages are handed to. One that does not answer within `timeoutMs` defers. */
+export function storeCarrier(store: MessageStore, clock: Clock, timeoutMs: number): Carrier {
+  let giveUp = () => {}
   return {
     usable: true,
     session: null,
     closed: new Promise(() => {}),
     async send({ queueId, envelope, content, receivedAt }) {
-      const recipients = await askStore(store, { queueId, envelope, content, receivedAt })
-      return { recipients, failure: null, dsnHandedOn: false }
+      const late = Promise.withResolvers<readonly StoreAnswer[]>()
+      giveUp = () => late.resolve([])
+      const cancel = clock.after(timeoutMs, giveUp)
+      const answering = askStore(store, { queueId, envelope, content, receivedAt })
+      const answers = await Promise.race([answering, late.promise]).finally(cancel)
+      return { recipients: envelope.rcptTo.map((_, i) => answered(answers[i])), failure: null, dsnHandedOn: false }
     },
     quit: async () => {},
-    destroy: () => {},
+    destroy: () => giveUp(),
   }
 }
 
 const STORE_FAILED = reply(451, '4.3.0', 'The mailbox cannot be written at the moment')
 
-async function askStore(
-  store: MessageStore,
-  message: Parameters<MessageStore['deliver']>[0],
-): Promise<RecipientReply[]> {
-  const answers = await store.deliver(message).catch(() => [])
-  return message.envelope.rcptTo.map((_, i): RecipientReply => {
-    const answer = answers[i]
-    if (!answer) return { is: 'deferred', reply: STORE_FAILED, phase: 'end' }
-    return { is: answer.is === 'delivered' ? 'relayed' : answer.is, reply: answer.reply, phase: 'end' }
-  })
+async function askStore(store: MessageStore, message: StoredMessage): Promise<readonly StoreAnswer[]> {
+  try {
+    return await store.deliver(message)
+  } catch {
+    return []
+  }
+}
+
+function answered(answer: StoreAnswer | undefined): RecipientReply {
+  if (!answer) return { is: 'deferred', reply: STORE_FAILED, phase: 'end' }
+  return { is: answer.is === 'delivered' ? 'relayed' : answer.is, reply: answer.reply, phase: 'end' }
 }

@@ -63,8 +63,10 @@ const connectionOf = (carrier: Carrier, target: Target | null, now: number): Con
   sent: 0,
 })
 
-function toStore({ store, clock }: ConnectContext): Connected {
-  if (store !== null) return { ok: true, connection: connectionOf(storeCarrier(store), null, clock.now()) }
+function toStore({ store, clock, options: { timeouts } }: ConnectContext): Connected {
+  if (store !== null) {
+    return { ok: true, connection: connectionOf(storeCarrier(store, clock, timeouts.end), null, clock.now()) }
+  }
   const reply = ownReply(451, '4.3.5', 'there are no mailboxes here')
   return { ok: false, why: { is: 'temporary', reply, remote: null, tried: [] } }
 }

@@ -170,7 +170,8 @@ class Delivery implements Deliver {
       clock.after(graceMs + LAST_WORDS_MS, () => over.resolve()),
     ]
     this.#dispatcher.giveBackAll()
-    await this.#empty()
+    // A disk that does not answer would hold us up for ever
+    await Promise.race([this.#empty(), over.promise])
     // A spool that cannot be written would hold us up for ever: the leases lapse
     await Promise.race([this.#settler.drained(), over.promise])
     for (const cancel of cancels) cancel()

@@ -165,8 +165,14 @@ export class Dispatcher {
   reroute(options: DeliverOptions, router: Router): void {
     this.options = options
     this.router = router
-    for (const hop of this.hops.values()) hop.concurrency = options.concurrency
+    for (const hop of this.hops.values()) {
+      hop.concurrency = options.concurrency
+      // Their new way may be open
+      for (const destination of hop.blocked.keys()) this.#ports.unblock(destination)
+      hop.blocked.clear()
+    }
     for (const lane of this.lanes.values()) {
+      if (lane.until > this.#ports.clock.now()) this.#ports.unblock(lane.destination)
       lane.routedUntil = 0
       lane.until = 0
       if (lane.queue.size > 0) this.#route(lane)

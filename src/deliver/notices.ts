@@ -12,7 +12,7 @@ export type Notice = Outcome['notifications'][number]
 
 /** What a notice is about. */
 export interface Occasion {
-  readonly lease: Pick<Lease, 'queueId' | 'envelope' | 'receivedAt' | 'content'>
+  readonly lease: Pick<Lease, 'queueId' | 'client' | 'envelope' | 'receivedAt' | 'content'>
   readonly action: NotificationAction
   readonly recipients: readonly NotifiedRecipient[]
   /** Who is told; by default the sender. */
@@ -94,8 +94,10 @@ export class Notices {
     }
   }
 
-  async #read({ lease: { envelope, content }, action }: Occasion): Promise<Returned> {
-    const full = action === 'failed' && this.#wantsFull(envelope) && content.size <= this.#options.fullBytes
+  async #read({ lease: { client, envelope, content }, action }: Occasion): Promise<Returned> {
+    // Whoever sent it from outside may have named another as its sender, who must not be sent what they wrote
+    const isFull = action === 'failed' && client !== OUTSIDE && this.#wantsFull(envelope)
+    const full = isFull && content.size <= this.#options.fullBytes
     if (full) return { kind: 'full', bytes: await readAll(content, READ_LIMIT) }
     return { kind: 'headers', bytes: await headerOf(content, this.#options.headerBytes) }
   }
@@ -107,6 +109,7 @@ export class Notices {
 }
 
 const EMPTY = Buffer.alloc(0)
+const OUTSIDE = '*'
 
 const originalOf = ({ queueId, envelope, receivedAt }: Occasion['lease']) => ({
   queueId,

@@ -11,7 +11,8 @@ export interface MessageStore {
   /**
    * Stores a message for each of `envelope.rcptTo` and answers in their order. What is answered
    * `delivered` is on stable storage. The same message may come twice, with the same `queueId`:
-   * after a crash, or when an answer got lost. A rejection defers every recipient.
+   * after a crash, or when an answer got lost. A rejection, or no answer in the time of a final dot
+   * (`timeouts.end`), defers every recipient.
    */
   deliver(message: StoredMessage): Promise<readonly StoreAnswer[]>
 }

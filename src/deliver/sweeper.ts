@@ -24,6 +24,10 @@ export interface SweeperPorts {
 
 // Of one kind in one round; what is left over has its turn in the next
 const MAX_BATCHES = 100
+// After a start, or a jump of the clock: time for what became too old meanwhile to be tried once more
+const GRACE_MS = 1_800_000
+// A timer that fires so much later than it should tells of a jump
+const JUMP_MS = 300_000
 const NEVER_TRIED = 'it was never its turn'
 
 /**
@@ -36,6 +40,8 @@ export class Sweeper {
   #cancel: (() => void) | null = null
   #sweeping: Promise<void> = Promise.resolve()
   #stopped = false
+  /** Before this nothing is given up unless it was tried and failed. */
+  #givesUpFrom = 0
 
   constructor(options: DeliverOptions, ports: SweeperPorts) {
     this.options = options
@@ -43,6 +49,7 @@ export class Sweeper {
   }
 
   start(): void {
+    this.#givesUpFrom = this.#ports.clock.now() + GRACE_MS
     this.#arm()
   }
 
@@ -59,10 +66,12 @@ export class Sweeper {
     const { lifetimeMs, delayNoticeMs, sweepBatch } = this.options
     const { spool } = this.#ports
     const round = new Round(this.#ports, this.options)
-    await this.#all(
-      () => spool.expired(clock.now() - lifetimeMs, sweepBatch),
-      (lease) => round.expired(lease),
-    )
+    if (clock.now() >= this.#givesUpFrom) {
+      await this.#all(
+        () => spool.expired(clock.now() - lifetimeMs, sweepBatch),
+        (lease) => round.expired(lease),
+      )
+    }
     if (delayNoticeMs !== null) {
       await this.#all(
         () => spool.undelayed(clock.now() - delayNoticeMs, sweepBatch),
@@ -78,7 +87,10 @@ export class Sweeper {
 
   #arm(): void {
     if (this.#stopped) return
-    this.#cancel = this.#ports.clock.after(this.options.sweepMs, () => {
+    const { clock } = this.#ports
+    const due = clock.now() + this.options.sweepMs
+    this.#cancel = clock.after(this.options.sweepMs, () => {
+      if (clock.now() > due + JUMP_MS) this.#givesUpFrom = clock.now() + GRACE_MS
       this.#sweeping = this.sweep().finally(() => this.#arm())
     })
   }

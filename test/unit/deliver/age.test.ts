@@ -5,6 +5,7 @@ import type { Hold } from '../../../src/spool/contract.ts'
 import { freePort } from '../../support/ports.ts'
 import { parseReport } from '../../support/report.ts'
 import { startSink } from '../../support/sink.ts'
+import { waitFor } from '../../support/wait.ts'
 import { hosts, newMessage, type RelaySetting, routes, startRelay } from './relay.ts'
 
 const HOUR = 3_600_000
@@ -155,5 +156,34 @@ describe('sweeping', () => {
   it('has defaults of five days and four hours', () => {
     assert.equal(DELIVER_DEFAULTS.lifetimeMs, 5 * DAY)
     assert.equal(DELIVER_DEFAULTS.delayNoticeMs, 4 * HOUR)
+  })
+})
+
+describe('a message that became too old while nothing was tried', () => {
+  it('is tried once more after a stop of days', async (t) => {
+    const sink = await startSink(t)
+    const relay = await startRelay(t, { options: { routes: routes({}, hosts(sink.port)) }, asleep: true })
+    for (let i = 0; i < 3; i++) await relay.enqueue({ to: `a${i}@example.org` })
+    relay.clock.jump(6 * DAY)
+    // The first look for what is too old may come before its turn
+    relay.deliver.retryNow()
+    await Promise.all([relay.deliver.sweep(), relay.quiet()])
+    assert.equal(sink.messages.length, 3)
+    assert.equal(relay.counted.get('postern_failed_total{expired}'), undefined)
+  })
+
+  it('is tried once more after the clock was put forward', async (t) => {
+    const port = await freePort()
+    const relay = await startRelay(t, { options: { routes: routes({}, hosts(port)), delayNoticeMs: null } })
+    await relay.submit({ to: 'a@example.org' })
+    await relay.advance(40 * 60_000)
+    relay.clock.jump(6 * DAY)
+    relay.clock.advance(60_000)
+    await relay.deliver.sweep()
+    assert.equal(relay.counted.get('postern_failed_total{expired}'), undefined)
+    const sink = await startSink(t, { port })
+    relay.clock.advance(2 * 3_600_000)
+    await relay.quiet()
+    await waitFor(() => sink.messages.length > 0, { what: 'the message' })
   })
 })

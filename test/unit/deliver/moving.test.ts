@@ -1,12 +1,32 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { DELIVER_DEFAULTS } from '../../../src/deliver/options.ts'
+import { freePort } from '../../support/ports.ts'
 import { startSink } from '../../support/sink.ts'
 import { waitFor } from '../../support/wait.ts'
 import { HOSTNAME, hosts, routes, startRelay } from './relay.ts'
 
 const ONE = { initial: 1, perNextHop: 1, total: 10 }
 const defaults = { ...DELIVER_DEFAULTS, hostname: HOSTNAME, helo: HOSTNAME, concurrency: ONE }
+
+describe('a route that leads nowhere', () => {
+  it('is replaced, and what waited for it goes at once', async (t) => {
+    const sink = await startSink(t)
+    const dead = await freePort()
+    const relay = await startRelay(t, { options: { routes: routes({}, hosts(dead)) } })
+    for (const name of ['first', 'second', 'third']) await relay.submit({ to: `${name}@example.org` })
+    await relay.quiet()
+    relay.deliver.update({
+      ...DELIVER_DEFAULTS,
+      hostname: HOSTNAME,
+      helo: HOSTNAME,
+      routes: routes({}, hosts(sink.port)),
+    })
+    // Less than the next hop of old would rest
+    await relay.advance(10_000)
+    assert.equal(sink.messages.length, 2)
+  })
+})
 
 describe('a route that changes while a message is under way', () => {
   it('takes along what has to begin anew', async (t) => {

@@ -93,6 +93,15 @@ describe('a bounce', () => {
     )
   })
 
+  it('returns all of a message where its client wants that, and only the header of one from outside', async (t) => {
+    const { relay, reports } = await setUp(t, refuse('550 5.1.1 no'))
+    await relay.submit({ to: 'a@example.org', envelope: { ret: 'full' } })
+    await relay.submit({ to: 'b@example.org', envelope: { ret: 'full' }, client: '*' })
+    await relay.quiet()
+    const bodies = reports().map(({ returned }) => /Hello/.test(returned?.body.toString() ?? ''))
+    assert.deepEqual(bodies.sort(), [false, true])
+  })
+
   it('gives a reply without an enhanced status the general one', async (t) => {
     const { relay, reports } = await setUp(t, refuse('550 no'))
     await relay.submit({ to: 'a@example.org' })

@@ -64,6 +64,8 @@ export interface TestMessage {
   readonly to: string | readonly (string | (Partial<Recipient> & { readonly to: string }))[]
   readonly content?: string | Buffer
   readonly envelope?: Partial<Envelope>
+  /** `*` for the outside world. */
+  readonly client?: string
 }
 
 export const DEFAULT_CONTENT =
@@ -160,7 +162,7 @@ export function address(text: string) {
 }
 
 export function newMessage(
-  { from = 'nurse@royal.example.test', to, content, envelope }: TestMessage,
+  { from = 'nurse@royal.example.test', to, content, envelope, client }: TestMessage,
   now: number,
 ): NewMessage {
   const mailFrom: ReversePath = from === null ? null : address(from)
@@ -184,7 +186,7 @@ export function newMessage(
     prefix: Buffer.from('Received: from test\r\n'),
     content: memoryContent(Buffer.from(content ?? DEFAULT_CONTENT)),
     receivedAt: now,
-    client: 'royal-infirmary',
+    client: client ?? 'royal-infirmary',
     messageId: null,
     facts: {},
   }

@@ -35,6 +35,12 @@ describe('the mailboxes of this relay', () => {
     store: { deliver: store },
   })
 
+  /** Mailboxes that are asked, and never answer. */
+  const silent = (asked: PromiseWithResolvers<void>) => () => {
+    asked.resolve()
+    return new Promise<never>(() => {})
+  }
+
   it('take what is for them, and each recipient has an answer of its own', async (t) => {
     const taken: StoredMessage[] = []
     const relay = await startRelay(
@@ -63,6 +69,29 @@ describe('the mailboxes of this relay', () => {
     )
     await relay.submit({ to: 'a@example.org' })
     await relay.quiet()
+    assert.deepEqual((await relay.spool.summary()).states, { ...NONE, pending: 1 })
+  })
+
+  it('that never answer only defer, after the time for a final dot', async (t) => {
+    const asked = Promise.withResolvers<void>()
+    const relay = await startRelay(t, storing(silent(asked)))
+    await relay.submit({ to: 'a@example.org' })
+    await asked.promise
+    relay.clock.advance(DELIVER_DEFAULTS.timeouts.end)
+    await relay.quiet()
+    const { entries } = await relay.spool.list({}, { after: null, limit: 10 })
+    assert.deepEqual(
+      entries.map(({ recipients: [only] }) => [only?.state, only?.attempts]),
+      [['pending', 1]],
+    )
+  })
+
+  it('that never answer do not hold up a stop', async (t) => {
+    const asked = Promise.withResolvers<void>()
+    const relay = await startRelay(t, { ...storing(silent(asked)), realTime: true })
+    await relay.submit({ to: 'a@example.org' })
+    await asked.promise
+    await relay.deliver.close(20)
     assert.deepEqual((await relay.spool.summary()).states, { ...NONE, pending: 1 })
   })
 
@@ -208,9 +237,8 @@ describe('a fault of the program', () => {
     const relay = await startRelay(t, {
       options: { routes: routes({}, { via: 'store' }) },
       store: {
-        deliver() {
-          throw new Error('a fault')
-        },
+        // Breaks its contract: no list of answers
+        deliver: async () => null as never,
       },
     })
     await relay.submit({ to: 'a@example.org' })
