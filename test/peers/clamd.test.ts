@@ -101,7 +101,7 @@ test('a message with a virus is held where that is configured, and the queue say
   const clamd = await startClamd(t)
   const { send, sink, daemon } = await relay(t, { clamd: clamd.address, action: 'hold' })
   assert.match(await send(plain()), /^250/)
-  const { stdout } = await daemon.cli('queue', 'list', '--state', 'held')
+  const { stdout } = await daemon.cli('queue', 'list', '--in-state', 'held')
   assert.match(stdout, /virus Eicar-Test-Signature/)
   assert.equal(sink.messages.length, 0)
 })

@@ -60,7 +60,7 @@ test('Rspamd decides what is marked, held, refused and deferred, and every messa
   assert.match(marked, /^X-Spam-Symbols: TRIAL_POINTS\(7\.00\)/m)
 
   assert.match(await send(letter('X-Points: 11')), /^250/)
-  assert.match((await daemon.cli('queue', 'list', '--state', 'held')).stdout, /spam score 1\d\./)
+  assert.match((await daemon.cli('queue', 'list', '--in-state', 'held')).stdout, /spam score 1\d\./)
 
   assert.match(await send(letter('X-Points: 20')), /^554 5\.7\.1 The message looks like spam/)
   assert.match(await send(mail({ body: `${gtube()}\r\n` }).bytes), /^554 5\.7\.1/)

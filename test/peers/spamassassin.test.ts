@@ -31,7 +31,7 @@ test("SpamAssassin's score is told, holds and refuses, and without it mail passe
   assert.match(await send(points(7)), /^250/)
   assert.match(await next(2), /^X-Spam-Symbols: (.|\r\n )*TRIAL_7/m)
   assert.match(await send(points(11)), /^250/)
-  assert.match((await daemon.cli('queue', 'list', '--state', 'held')).stdout, /spam score 1\d\./)
+  assert.match((await daemon.cli('queue', 'list', '--in-state', 'held')).stdout, /spam score 1\d\./)
   assert.match(await send(points(20)), /^554 5\.7\.1 The message looks like spam/)
   assert.match(await send(mail({ body: `${gtube()}\r\n` }).bytes), /^554/)
 

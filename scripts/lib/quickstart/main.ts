@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { stop } from './background.ts'
 import { say } from './say.ts'
+import { stopScanners } from './scanners.ts'
 import { makeFolder } from './setup.ts'
 import { announce, sendOne, show } from './show.ts'
 
@@ -13,8 +14,11 @@ const { values: options } = parseArgs({
     send: { type: 'boolean' },
     stop: { type: 'boolean' },
     state: { type: 'string' },
+    'with-scanners': { type: 'boolean', default: false },
   },
 })
+
+const withScanners = options['with-scanners']
 
 async function main(): Promise<number> {
   if (options.stop) return stopOnly(placeOf())
@@ -27,7 +31,7 @@ async function main(): Promise<number> {
 const placeOf = (): string => resolve(options.state ?? '.quickstart')
 
 async function once(folder: string): Promise<number> {
-  const intact = await attempt(() => show(folder))
+  const intact = await attempt(() => show(folder, withScanners))
   await stopAll(folder)
   if (intact) rmSync(folder, { recursive: true, force: true })
   say(
@@ -42,7 +46,7 @@ async function stay(folder: string): Promise<number> {
   if (await stopAll(folder)) say('Stopped what an earlier run had left running.')
   const intact = await attempt(() => {
     makeFolder(folder)
-    return show(folder)
+    return show(folder, withScanners)
   })
   if (!intact) await stopAll(folder)
   if (intact) announce(folder)
@@ -75,7 +79,8 @@ async function stopOnly(folder: string): Promise<number> {
 async function stopAll(folder: string): Promise<boolean> {
   const daemon = await stop(folder, 'postern')
   const nextHop = await stop(folder, 'next-hop')
-  return daemon || nextHop
+  const scanners = await stopScanners(folder)
+  return daemon || nextHop || scanners
 }
 
 async function interrupted(folder: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { createTransport } from 'nodemailer'
 
 /** A message, as the bytes that are sent. */
@@ -17,19 +17,27 @@ The line above is a single dot, which a careless relay loses. Dziękuję · ευ
 `
 
 /** A letter with text beyond ASCII and an attachment of every byte there is. */
-export async function sample(number: number): Promise<Sample> {
-  const [from, to] = ['ward@trust.example.test', 'practice@next.example.test']
-  const messageId = `<quickstart-${number}-${Date.now()}@trust.example.test>`
+export function sample(number: number): Promise<Sample> {
   const everyByte = Buffer.from(Array.from({ length: 4096 }, (_, i) => i % 256))
+  const subject = `Discharge summary ${number} — Entlassungsbrief`
+  return compose(subject, LETTER, [
+    { filename: 'summary.bin', content: everyByte, contentType: 'application/octet-stream' },
+  ])
+}
+
+/** A letter with a text or with an attachment. */
+export function sampleWith(
+  subject: string,
+  what: string | { readonly filename: string; readonly content: Buffer },
+): Promise<Sample> {
+  return typeof what === 'string' ? compose(subject, what, []) : compose(subject, 'Please see the file.\n', [what])
+}
+
+async function compose(subject: string, text: string, attachments: object[]): Promise<Sample> {
+  const [from, to] = ['ward@trust.example.test', 'practice@next.example.test']
+  const messageId = `<quickstart-${randomUUID()}@trust.example.test>`
   const composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
-  const { message } = await composer.sendMail({
-    from: `Ward 7 <${from}>`,
-    to,
-    messageId,
-    subject: `Discharge summary ${number} — Entlassungsbrief`,
-    text: LETTER,
-    attachments: [{ filename: 'summary.bin', content: everyByte, contentType: 'application/octet-stream' }],
-  })
+  const { message } = await composer.sendMail({ from: `Ward 7 <${from}>`, to, messageId, subject, text, attachments })
   return { messageId, from, to, bytes: Buffer.isBuffer(message) ? message : Buffer.alloc(0) }
 }
 

@@ -33,8 +33,8 @@ export function makeFolder(folder: string): void {
   writeFileSync(join(folder, MARK), '')
 }
 
-/** The places of a run, with a certificate made and nothing started. */
-export async function setUp(folder: string): Promise<Setup> {
+/** The places of a run, with a certificate made and nothing started. `inspect`: the chain of plugins. */
+export async function setUp(folder: string, inspect: readonly object[] = []): Promise<Setup> {
   const ports = {
     starttls: await freePort(2525),
     implicit: await freePort(2465),
@@ -44,7 +44,7 @@ export async function setUp(folder: string): Promise<Setup> {
   const files = { certificate: join(folder, CERTIFICATE), key: join(folder, 'key.pem') }
   await postern('tls', 'self-signed', 'localhost', '--cert', files.certificate, '--key', files.key)
   const config = join(folder, CONFIG)
-  writeFileSync(config, `# Made by scripts/quickstart\n${stringify(configuration(ports, files))}`)
+  writeFileSync(config, `# Made by scripts/quickstart\n${stringify({ ...configuration(ports, files), inspect })}`)
   writeFileSync(join(folder, MARK), JSON.stringify(ports))
   return placed(folder, ports)
 }

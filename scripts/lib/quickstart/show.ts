@@ -7,6 +7,7 @@ import { bodyHash, isIntact, type Sample, sample, submit } from './message.ts'
 import { isOpen } from './ports.ts'
 import { POSTERN, postern } from './postern.ts'
 import { quote, say, step, tell } from './say.ts'
+import { showScanners, startScanners } from './scanners.ts'
 import { findSetup, type Setup, setUp } from './setup.ts'
 
 const NEXT_HOP = fileURLToPath(new URL('next-hop.ts', import.meta.url))
@@ -14,15 +15,17 @@ const START_MS = 30_000
 const ARRIVAL_MS = 30_000
 
 /** The whole story, told as it goes. True if both messages arrived intact; throws when a step fails. */
-export async function show(folder: string): Promise<boolean> {
+export async function show(folder: string, withScanners = false): Promise<boolean> {
+  const inspect = withScanners ? await startScanners(folder) : []
   step('A certificate for development, and a configuration')
-  const setup = await setUp(folder)
+  const setup = await setUp(folder, inspect)
   tell(`Everything of this trial lies in ${folder}.`)
   tell(`Made a self-signed certificate for "localhost", and ${near(setup.config)}.`)
 
   const { nextHop, daemon } = await startBoth(setup)
   const watched = Promise.race([nextHop.failed, daemon.failed])
   const ids = await Promise.race([exchange(setup), watched])
+  if (withScanners) await Promise.race([showScanners(setup), watched])
   await showCommands(setup, ids)
   return true
 }
