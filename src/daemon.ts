@@ -7,6 +7,7 @@ import { createLog, type LogSink } from './observe/log.ts'
 /** sysexits.h: EX_CONFIG. */
 const EXIT_CONFIG = 78
 const EXIT_FAILED = 1
+const NOT_FOR_OTHERS = 0o027
 
 export interface DaemonOptions {
   readonly configFile: string
@@ -16,6 +17,8 @@ export interface DaemonOptions {
 
 /** Runs the relay until SIGTERM or SIGINT. Resolves with the code to exit with: 0, 78 for a wrong configuration, 1 if it cannot start or go on. */
 export async function runDaemon({ configFile, stateDir }: DaemonOptions): Promise<number> {
+  // Whatever is made from here on: mail and what is known of it are not for others on this machine
+  process.umask(NOT_FOR_OTHERS)
   const source = { file: configFile, ...(stateDir === null ? {} : { stateDir }), env: process.env }
   const loaded = loadConfig(source.file, source)
   if (!loaded.ok) {

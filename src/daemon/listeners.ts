@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os'
 import type { Clock } from '../clock.ts'
 import type { Config, Listener } from '../config/index.ts'
 import type { Log } from '../log.ts'
@@ -13,6 +14,7 @@ import type {
   WireLimits,
 } from '../smtp/server/contract.ts'
 import { createSmtpServer } from '../smtp/server/server.ts'
+import { ownAddresses } from './own-addresses.ts'
 
 interface Seams {
   readonly log: Log
@@ -126,7 +128,10 @@ export class Listeners {
 
   /** Where we can be reached, for the detection of loops. */
   addresses(): { readonly address: string; readonly port: number }[] {
-    return [...this.#open.values()].map(({ bound }) => bound)
+    return ownAddresses(
+      [...this.#open.values()].map(({ bound }) => bound),
+      networkInterfaces(),
+    )
   }
 
   status() {

@@ -203,8 +203,10 @@ export class Relay {
     const { accept, recipients, deliver, listeners, metrics } = this.#rooms
     const nextAccept = acceptOptions(config)
     const nextChain = await chainOf(config, { log: sink.log, clock, metrics }, this.#rooms)
-    deliverOptions(config, listeners.addresses())
-    await listeners.apply(config)
+    await this.#apply(config, listeners).catch(async (error) => {
+      await nextChain.close()
+      throw error
+    })
     accept.update(nextAccept, nextChain)
     this.#exchangeChain(nextChain, config)
     recipients.exchange(config)
@@ -214,6 +216,11 @@ export class Relay {
     if (fixed.length > 0) sink.log.warn({ keys: fixed }, 'these keys have changed and count from the next start')
     this.#config = config
     return []
+  }
+
+  async #apply(config: Config, listeners: Listeners): Promise<void> {
+    deliverOptions(config, listeners.addresses())
+    await listeners.apply(config)
   }
 
   /** Open transactions end under the chain that they began with, so it is closed when the last of them must have ended. */
