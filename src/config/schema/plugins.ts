@@ -134,6 +134,23 @@ const virus: PluginKeys = {
   check: timeoutFirst,
 }
 
+/** What happens to mail by its score, and without one. */
+const spamActions = (): Keys => ({
+  tag: key(orOff(score()), 6, 'The score from which mail is marked: X-Spam-Flag: YES.'),
+  hold: key(orOff(score()), 'off', 'The score from which mail is held for a person.'),
+  reject: key(orOff(score()), 15, 'The score from which mail is refused.'),
+  unavailable: key(
+    choice('accept', 'defer', 'hold'),
+    'accept',
+    'What happens to mail while no scanner answers. Accepted mail says in its header that it was not scanned.',
+  ),
+  greylist: key(
+    choice('ignore', 'defer'),
+    'ignore',
+    'What happens when Rspamd would greylist. Its soft reject always defers.',
+  ),
+})
+
 const spam = (context: Context): PluginKeys => ({
   help: 'Asks Rspamd, or SpamAssassin, for a score.',
   keys: {
@@ -149,19 +166,7 @@ const spam = (context: Context): PluginKeys => ({
       "The sockets of SpamAssassin's spamd, a path or host:port, or a list of them: asked in place of Rspamd.",
     ),
     passwordFile: optional(path(context), 'secrets/rspamd', 'none', "The file whose first line is Rspamd's password."),
-    tag: key(orOff(score()), 6, 'The score from which mail is marked: X-Spam-Flag: YES.'),
-    hold: key(orOff(score()), 'off', 'The score from which mail is held for a person.'),
-    reject: key(orOff(score()), 15, 'The score from which mail is refused.'),
-    unavailable: key(
-      choice('accept', 'defer', 'hold'),
-      'accept',
-      'What happens to mail while no scanner answers. Accepted mail says in its header that it was not scanned.',
-    ),
-    greylist: key(
-      choice('ignore', 'defer'),
-      'ignore',
-      'What happens when Rspamd would greylist. Its soft reject always defers.',
-    ),
+    ...spamActions(),
     header: key(
       choice('always', 'tagged', 'never'),
       'always',
