@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { ThreadClient } from '../db/client.ts'
+import { StoreError, type ThreadClient } from '../db/client.ts'
 import type { Content } from '../mail/content.ts'
 import { formatQueueId, idGenerator, type QueueId } from '../mail/queue-id.ts'
 import { unavailable } from './content/file-writer.ts'
@@ -75,7 +75,7 @@ export class SqliteSpool implements Spool {
     try {
       await this.#parts.writer.call('put', row, blobs)
     } catch (error) {
-      await ready.undo()
+      await this.#undo([ready], error)
       throw this.#failure(error)
     }
     if (row[9].length === 0) await this.#remove(ready.file === null ? [] : [ready.file])
@@ -118,7 +118,10 @@ export class SqliteSpool implements Spool {
       const blobs = all.flatMap((each) => each.blobs)
       await this.#remove(await this.#parts.writer.call('settle', rows, blobs))
     } catch (error) {
-      await Promise.all(all.map(({ ready }) => ready.undo()))
+      await this.#undo(
+        all.map(({ ready }) => ready),
+        error,
+      )
       throw this.#failure(error)
     }
   }
@@ -222,6 +225,12 @@ export class SqliteSpool implements Spool {
 
   #housekeepingUntil(): number {
     return this.#parts.clock.now() + this.#parts.housekeepingLeaseMs
+  }
+
+  /** A thread that died may have committed first: what it was given stays, and the next start sweeps what no row names. */
+  async #undo(ready: readonly Ready[], error: unknown): Promise<void> {
+    if (error instanceof StoreError && error.code === 'GONE') return
+    await Promise.all(ready.map((each) => each.undo()))
   }
 
   /** What is left over after a failure here is swept at the next start. */

@@ -14,7 +14,7 @@ export class Damage {
   readonly #db: Connection
   readonly #state: SpoolState
   readonly #removal: Removal
-  // Such that could not even be moved (the page itself is unreadable): passed over until the next start
+  // Such that could not even be moved (the page itself is unreadable), or whose files cannot be looked at: passed over until the next start
   readonly #skipped = new Map<number, string>()
 
   constructor(db: Connection, state: SpoolState, removal: Removal) {
@@ -41,12 +41,17 @@ export class Damage {
     return (this.#db.prepare('SELECT count(*) FROM damaged').pluck().get() as number) + this.#skipped.size
   }
 
+  /** Leaves a message where it is until the next start, and reports it. */
+  passOver(id: number, found: string): void {
+    this.#skipped.set(id, found)
+  }
+
   /** Inside a transaction. Content files stay where they are. */
   setAside(id: number, found: string, now: number): void {
     try {
       this.#move(id, found, now)
     } catch {
-      this.#skipped.set(id, found)
+      this.passOver(id, found)
     }
   }
 

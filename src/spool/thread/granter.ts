@@ -81,7 +81,9 @@ export class Granter {
     try {
       return this.#understood(id, to, rows, until)
     } catch (error) {
-      this.#damage.setAside(id, error instanceof Error ? error.message : String(error), now)
+      const found = error instanceof Error ? error.message : String(error)
+      if (isOfTheSystem(error)) this.#damage.passOver(id, found)
+      else this.#damage.setAside(id, found, now)
       return null
     }
   }
@@ -108,6 +110,9 @@ export class Granter {
     return { file, bytes: bytes ?? null }
   }
 }
+
+/** Such as EACCES, EIO, ESTALE: it tells nothing about the message, and may be put right. */
+const isOfTheSystem = (error: unknown): boolean => (error as { syscall?: unknown }).syscall !== undefined
 
 function fileSize(path: string): number {
   const found = statSync(path, { throwIfNoEntry: false })

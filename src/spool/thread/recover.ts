@@ -9,16 +9,29 @@ export interface Recovered {
   /** Messages whose rows make no sense, with what was found. */
   readonly unknown: readonly [number, string][]
   readonly lapsed: number
+  /** Recipients that were due so far ahead that the clock must have been wrong; they are due now. */
+  readonly brought: number
 }
 
+// No schedule waits this long, milliseconds
+const FURTHEST_MS = 2 * 86_400_000
+
 /** Brings the spool from wherever the last run ended to where a new one can begin. */
-export function recover(db: Connection, { contentPath }: WriterData): Recovered {
+export function recover(db: Connection, { contentPath, now }: WriterData): Recovered {
   return db.transaction(() => ({
     // First: what is understood afterwards is pending or held
     lapsed: db.prepare('UPDATE recipient SET state = 0 WHERE state = 1').run().changes,
+    brought: bringNearer(db, now),
     unknown: unknownRows(db),
     orphans: orphans(db, contentPath),
   }))()
+}
+
+/** What was written while the clock was ahead must not wait until the time has come round to it. */
+function bringNearer(db: Connection, now: number): number {
+  db.prepare('UPDATE destination SET blocked_until = 0 WHERE blocked_until > ?').run(now + FURTHEST_MS)
+  return db.prepare('UPDATE recipient SET due_at = ? WHERE state = 0 AND due_at > ?').run(now, now + FURTHEST_MS)
+    .changes
 }
 
 function unknownRows(db: Connection): [number, string][] {
