@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { program } from '../../test/support/components.ts'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { temporaryFolder } from '../../test/support/folder.ts'
-import { type Bench, Missing, type Row } from '../lib/bench/part.ts'
+import type { Bench, Row } from '../lib/bench/part.ts'
+import { INSTRUMENT, medians, requireInstrument, watched } from '../lib/bench/relaybench.ts'
 
 /** Side by side with Postfix: the four loads, each with what is asked of Postern, as multiples of Postfix. */
 interface Load {
@@ -21,23 +19,12 @@ const LOADS: readonly Load[] = [
   { name: '1 MiB', args: ['-l', '1048576', '-n', '300'], relayed: 1.2, cpu: 1 },
 ]
 
-const INSTRUMENT = resolve('../shared/bench/relaybench.py')
-
 export async function bench(bench: Bench): Promise<Row[]> {
-  requireAll()
+  requireInstrument()
   const work = temporaryFolder(bench, 'relaybench')
   const rows: Row[] = []
   for (const [index, load] of LOADS.entries()) rows.push(...(await measure(bench, load, join(work, String(index)))))
   return rows
-}
-
-function requireAll(): void {
-  if (!existsSync(INSTRUMENT)) throw new Missing(`the side-by-side instrument, ${INSTRUMENT}`)
-  for (const name of ['postfix', 'smtp-source', 'python3', 'gcc']) {
-    if (program(name) === null) throw new Missing(`${name} is not installed`)
-  }
-  if (!existsSync('/sys/fs/cgroup/cpuacct'))
-    throw new Missing('control groups of version 1, which the instrument reads')
 }
 
 async function measure({ quick, say }: Bench, load: Load, folder: string): Promise<Row[]> {
@@ -55,26 +42,4 @@ async function measure({ quick, say }: Bench, load: Load, folder: string): Promi
     { name: of('relayed'), value: postern.relay, unit: 'messages/s' },
     { name: of('memory'), value: postern.rss, unit: 'MiB' },
   ]
-}
-
-/** Runs a program, passing its lines on; gives its output. Rejects unless it exits with 0. */
-async function watched([command = '', ...args]: readonly string[], say: (text: string) => void): Promise<string> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  let output = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    output += chunk
-    say(`  ${chunk.toString().trimEnd().replaceAll('\n', '\n  ')}`)
-  })
-  const [code] = await once(child, 'close')
-  if (code !== 0) throw new Error(`${command} exited ${code}`)
-  return output
-}
-
-const MEDIAN = /^median (\S+)\s+accept\s+\S+ \(\S+\)\s+relay\s+(\d+)\/s \(\S+\)\s+cpu (\S+) ms\/msg\s+rss (\d+) MiB/gm
-
-function medians(output: string, name: string): { relay: number; cpu: number; rss: number } {
-  const found = [...output.matchAll(MEDIAN)].find(([, who]) => who === name)
-  if (found === undefined) throw new Error(`the instrument printed no median of ${name}`)
-  const [, , relay, cpu, rss] = found
-  return { relay: Number(relay), cpu: Number(cpu), rss: Number(rss) }
 }

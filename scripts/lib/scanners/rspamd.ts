@@ -5,15 +5,20 @@ import { isRoot, type ScannerSetup } from './setup.ts'
 export interface RspamdSettings {
   readonly port: number
   readonly workers?: number
+  /** Scan for milters on this port as well. */
+  readonly milterPort?: number
 }
 
 /** Debian's Rspamd with the rules that look at the message alone: no network, no Redis. Knows GTUBE by itself. */
-export function setUpRspamd(folder: string, { port, workers = 1 }: RspamdSettings): ScannerSetup {
+export function setUpRspamd(folder: string, { port, workers = 1, milterPort }: RspamdSettings): ScannerSetup {
   for (const name of ['state', 'run', 'log', 'local']) mkdirSync(join(folder, name), { recursive: true })
   const file = join(folder, 'rspamd.conf')
   writeFileSync(join(folder, 'points.lua'), POINTS)
   writeFileSync(join(folder, 'suffixes.dat'), SUFFIXES)
-  writeFileSync(file, configuration(folder, port, workers))
+  writeFileSync(
+    file,
+    configuration(folder, port, workers) + (milterPort === undefined ? '' : proxy(milterPort, workers)),
+  )
   const variables = { DBDIR: 'state', RUNDIR: 'run', LOGDIR: 'log', LOCAL_CONFDIR: 'local' }
   const set = Object.entries(variables).map(([name, place]) => `--var=${name}=${join(folder, place)}`)
   return {
@@ -74,6 +79,13 @@ options {
 }
 logging { type = "console"; level = "info"; color = false; }
 worker "normal" { bind_socket = "127.0.0.1:${port}"; count = ${workers}; }
+`
+
+const proxy = (port: number, workers: number): string => `
+worker "rspamd_proxy" {
+  bind_socket = "127.0.0.1:${port}"; count = ${workers}; milter = yes; timeout = 120s;
+  upstream "local" { default = yes; self_scan = yes; }
+}
 `
 
 async function answersPing(port: number): Promise<boolean> {
