@@ -10,6 +10,9 @@ import { temporaryFolder } from '../../support/folder.ts'
 
 // Read once, at the start, or only in what an operator asks for
 const MAY_SCAN = [
+  // Once at each start
+  /^UPDATE destination SET blocked_until = 0 WHERE blocked_until > \?/,
+  /^UPDATE recipient SET due_at = \? WHERE state = 0 AND due_at > \?$/,
   /^UPDATE recipient SET state = 0 WHERE state = 1$/,
   /^SELECT DISTINCT message_id/,
   /^SELECT id FROM message WHERE NOT EXISTS/,
