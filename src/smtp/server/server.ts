@@ -108,8 +108,8 @@ export class WireServer extends SMTPServer {
   }
 
   override _handleProxy(socket: Socket, callback: (error: Error | null, given?: Given) => void): void {
-    if (this._expectsProxyHeader(socket)) super._handleProxy(socket, callback)
-    else callback(null)
+    if (!this._expectsProxyHeader(socket)) callback(null)
+    else super._handleProxy(socket, (error, given?: Given) => callback(error, given && behindProxy(given)))
   }
 
   override connect(socket: Socket, given?: SMTPConnectionOptions | null): void {
@@ -216,6 +216,12 @@ function whence(socket: Socket, given?: SMTPConnectionOptions | null): WireRemot
     localPort: socket.localPort ?? 0,
   }
 }
+
+// Nobody's address: it is in no network that names a client
+const UNSPECIFIED = '0.0.0.0'
+
+/** `PROXY UNKNOWN` does not say who connects. The proxy's own address must not stand for them: it may be a client's. */
+const behindProxy = (given: Given): Given => (given.remoteAddress ? given : { ...given, remoteAddress: UNSPECIFIED })
 
 const MAPPED = '::ffff:'
 

@@ -99,6 +99,14 @@ describe('what the handler is told of a connection', () => {
     assert.equal(sessions[0]?.remotePort, 4711)
   })
 
+  it('is nobody where a trusted proxy does not know who connects', async (t) => {
+    const { port, sessions } = await startWire(t, { proxies: ['127.0.0.1'] })
+    const client = dial(t, port)
+    client.send('PROXY UNKNOWN\r\n')
+    assert.match(await client.reply(), /^220 /)
+    assert.equal(sessions[0]?.remoteAddress, '0.0.0.0', "never the proxy's own, which may be a client's")
+  })
+
   it('comes from no header of anybody else', async (t) => {
     const { port, sessions } = await startWire(t, { proxies: ['192.0.2.1'], earlyTalk: 'allow' })
     const client = dial(t, port)
