@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Config } from '../config/index.ts'
 import type { Chain } from '../inspect/chain.ts'
 import { loadChain } from '../inspect/load.ts'
+import { OptionsError } from '../inspect/options.ts'
 import type { WorkerPool } from '../inspect/pool/pool.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -20,10 +21,18 @@ export interface ChainRooms {
 }
 
 /** Makes the chain that the configuration asks for. Rejects, in words for the operator, if a plugin cannot be made. */
-export function chainOf(config: Config, seams: Seams, { resolver, pool }: ChainRooms): Promise<Chain> {
+export async function chainOf(config: Config, seams: Seams, { resolver, pool }: ChainRooms): Promise<Chain> {
   const { inspect, limits, hostname } = config
+  const unknown = unknownClient(config)
+  if (unknown !== undefined) throw new OptionsError(`inspect: when: there is no client ${unknown} in clients`)
   const entries = inspect.map(({ deadline, ...entry }) => ({ ...entry, deadlineMs: deadline }))
   const domains = new Set(config.domains.keys())
   const context = { ...seams, services: { hostname, domains, resolver, pool } }
   return loadChain(entries, { bytes: limits.headerSize, fields: limits.headerFields, content: limits.size }, context)
+}
+
+/** A name that stands in a condition and in no client: what it was meant for would pass unseen. */
+function unknownClient({ inspect, clients }: Config): string | undefined {
+  const known = new Set(['*', ...clients.map(({ name }) => name)])
+  return inspect.flatMap(({ when }) => when?.clients ?? []).find((name) => !known.has(name))
 }

@@ -2,22 +2,30 @@ import type { Recipient, ReversePath } from '../mail/envelope.ts'
 import { CONTINUE } from '../mail/verdict.ts'
 import type { ContentLimits } from './content.ts'
 import { inspectContent } from './data.ts'
+import { type ContentChain, type Group, type Grouping, Groups } from './groups.ts'
 import { orderLinks } from './links.ts'
-import type { ChainMessage } from './message.ts'
-import { type ContentOutcome, type Hook, merge, NOTHING, type Outcome } from './outcome.ts'
+import { type Hook, merge, NOTHING, type Outcome } from './outcome.ts'
 import type { Health, Inspector, Plugin, SessionView, TransactionView } from './plugin.ts'
+import { type HeldMessage, rescan, rescanners } from './rescan.ts'
 import { inspectWith, type Link, type RunContext } from './run.ts'
+import type { Known } from './when.ts'
 
 /** All plugins in their order. Never rejects: what goes wrong in a plugin becomes `defer`. */
-export interface Chain {
+export interface Chain extends ContentChain {
   /** Where there is anything to ask. Where there is not, nothing is to be called. */
   readonly asks: { readonly connect: boolean; readonly mail: boolean; readonly rcpt: boolean; readonly data: boolean }
   connect(session: SessionView): Promise<Outcome>
   mail(session: SessionView, from: ReversePath): Promise<Outcome>
   /** The verdict is about this recipient only. */
   rcpt(transaction: TransactionView, to: Recipient): Promise<Outcome>
-  /** `gone` is aborted when the client goes away. The outcome holds what was said earlier, too. */
-  data(message: ChainMessage, gone: AbortSignal): Promise<ContentOutcome>
+  /** Whether a plugin is asked about the content of some mail only: `groups` then says for whom, and `data` of a group takes the place of ours. */
+  readonly isConditional: boolean
+  /** The recipients by the plugins that their content passes, in the order of their first ones. */
+  groups(grouping: Grouping): readonly Group[]
+  /** Whether there is anything to ask of what was held before it is released. */
+  readonly rescans: boolean
+  /** Asks those plugins that want to see held content again. May go out with `continue` and `tag` only. */
+  rescan(held: HeldMessage): Promise<Outcome>
   /** Of each plugin that can tell, in the order of the configuration. */
   health(): readonly PluginHealth[]
   /** Closes the plugins. Whoever is still asked then may fail, which defers. */
@@ -32,6 +40,13 @@ export interface PluginHealth extends Health {
 export function createChain(links: readonly Link[], limits: ContentLimits, context: RunContext): Chain {
   const byPhase = orderLinks(links)
   const inspectors = [...byPhase.inspectors.values()].flat()
+  const content = (some: readonly Link[]): ContentChain => {
+    // what nobody but a plugin may give is taken away from all mail
+    const ordered = { ...orderLinks(some), ownFields: byPhase.ownFields }
+    return { data: (message, gone) => inspectContent(ordered, message, limits, context, gone) }
+  }
+  const groups = new Groups(links, content)
+  const again = rescanners(links)
   const has = (hook: 'connect' | 'mail' | 'rcpt') => inspectors.some(({ plugin }) => plugin[hook] !== undefined)
   return {
     asks: {
@@ -41,17 +56,40 @@ export function createChain(links: readonly Link[], limits: ContentLimits, conte
       // our marks must be ours, whoever makes them
       data: links.length > 0,
     },
-    connect: (session) => sideBySide(inspectors, 'connect', session, context, (plugin) => plugin.connect?.(session)),
-    mail: (session, from) => sideBySide(inspectors, 'mail', session, context, (plugin) => plugin.mail?.(session, from)),
+    connect: (session) =>
+      sideBySide(applying(inspectors, { client: session.client }), 'connect', session, context, (plugin) =>
+        plugin.connect?.(session),
+      ),
+    mail: (session, from) =>
+      sideBySide(applying(inspectors, knownAtMail(session, from)), 'mail', session, context, (plugin) =>
+        plugin.mail?.(session, from),
+      ),
     rcpt: (transaction, to) =>
-      sideBySide(inspectors, 'rcpt', transaction.session, context, (plugin) => plugin.rcpt?.(transaction, to)),
+      sideBySide(applying(inspectors, knownAtRcpt(transaction, to)), 'rcpt', transaction.session, context, (plugin) =>
+        plugin.rcpt?.(transaction, to),
+      ),
     data: (message, gone) => inspectContent(byPhase, message, limits, context, gone),
+    isConditional: groups.isConditional,
+    groups: (grouping) => groups.of(grouping),
+    rescans: again.length > 0,
+    rescan: (held) => rescan(again, held, limits, context),
     health: () => links.flatMap(({ plugin }) => healthOf(plugin)),
     close: async () => {
       await Promise.allSettled(links.map(async ({ plugin }) => plugin.close?.()))
     },
   }
 }
+
+const applying = (links: readonly Link<Inspector>[], known: Known): readonly Link<Inspector>[] =>
+  links.filter(({ when }) => !when || when(known))
+
+const knownAtMail = ({ client }: SessionView, from: ReversePath): Known => ({ client, sender: from?.domain ?? null })
+
+const knownAtRcpt = ({ session, mailFrom, direction }: TransactionView, to: Recipient): Known => ({
+  ...knownAtMail(session, mailFrom),
+  direction,
+  recipient: to.address.domain,
+})
 
 function healthOf(plugin: Plugin): PluginHealth[] {
   try {
@@ -78,13 +116,21 @@ async function sideBySide(
   return merge(await Promise.all(answers))
 }
 
+const passThrough: ContentChain = {
+  data: async ({ earlier, prefix, content }) => ({ ...earlier, prefix, content, eightBit: null }),
+}
+
 /** For a daemon, or a test, without plugins. */
 export const EMPTY_CHAIN: Chain = {
   asks: { connect: false, mail: false, rcpt: false, data: false },
   connect: async () => NOTHING,
   mail: async () => NOTHING,
   rcpt: async () => NOTHING,
-  data: async ({ earlier, prefix, content }) => ({ ...earlier, prefix, content, eightBit: null }),
+  data: passThrough.data,
+  isConditional: false,
+  groups: ({ rcptTo }) => [{ indexes: rcptTo.map((_, index) => index), chain: passThrough }],
+  rescans: false,
+  rescan: async () => NOTHING,
   health: () => [],
   close: async () => {},
 }

@@ -25,6 +25,7 @@ import { parseVirusOptions } from './plugins/virus/options.ts'
 import { virusPlugin } from './plugins/virus/virus.ts'
 import type { Link } from './run.ts'
 import type { BuiltInContext } from './services.ts'
+import { compileWhen, neverAsked, type When } from './when.ts'
 
 /** One entry of the configuration's chain. */
 export interface ChainEntry {
@@ -35,6 +36,8 @@ export interface ChainEntry {
   readonly mode: Mode
   /** Milliseconds for each call. */
   readonly deadlineMs: number
+  /** For which mail; null, or left out, is all. */
+  readonly when?: When | null
   readonly options: Readonly<Record<string, unknown>>
 }
 
@@ -82,7 +85,12 @@ export async function loadChain(
 async function loadLinks(entry: ChainEntry, context: BuiltInContext): Promise<Link[]> {
   const made = await make(entry, context)
   const { mode, deadlineMs } = entry
-  return [made].flat().map((plugin) => ({ plugin, mode, deadlineMs }))
+  const when = compileWhen(entry.when)
+  return [made].flat().map((plugin) => {
+    const never = neverAsked(plugin, entry.when)
+    if (never !== null) throw new OptionsError(`inspect: ${plugin.name}: its when never applies: ${never}`)
+    return { plugin, mode, deadlineMs, when }
+  })
 }
 
 async function make({ name, module, options }: ChainEntry, context: BuiltInContext): Promise<Made> {
@@ -155,6 +163,7 @@ function checkPlugin(found: unknown, wrong: Wrong): Plugin {
     if (plugin[key] !== undefined && typeof plugin[key] !== 'function')
       throw wrong(`${key} of the plugin ${name} is no function`)
   }
+  if (plugin.rescan !== undefined && plugin.rescan !== true) throw wrong(`rescan of the plugin ${name} is not true`)
   if (!ownsValid(plugin.ownFields)) throw wrong(`ownFields of the plugin ${name} is no list of header field names`)
   if (modify === undefined && hooks.length === 0) {
     throw wrong(`the plugin ${name} does nothing: it needs modify, or one of ${HOOKS.join(', ')}`)

@@ -58,6 +58,12 @@ interface Common {
    * names is removed before the first phase, except in mode `observe`, so that nobody can forge them.
    */
   readonly ownFields?: readonly string[]
+  /**
+   * Its `data` is asked once more when what was held by a plugin is to be released, with the message as
+   * it would go out, the reverse-path and the recipients, and nothing of the session but its client.
+   * What would have to be changed then is not released.
+   */
+  readonly rescan?: true
   /** How it is now, without waiting: for operators. Left out by what depends on nothing outside. */
   health?(): Health
   /** Nothing will be asked of it any more. */

@@ -7,6 +7,7 @@ import { applyMode } from './mode.ts'
 import type { Hook, Outcome, PluginResult } from './outcome.ts'
 import type { Answer, Mode, Plugin, Removal } from './plugin.ts'
 import { checkAnswer } from './valid.ts'
+import type { Condition } from './when.ts'
 
 /** A plugin at its place in the chain. */
 export interface Link<P extends Plugin = Plugin> {
@@ -14,6 +15,8 @@ export interface Link<P extends Plugin = Plugin> {
   readonly mode: Mode
   /** Milliseconds for each call. */
   readonly deadlineMs: number
+  /** For which mail it is asked; null, or left out, is all. */
+  readonly when?: Condition | null
 }
 
 export interface RunContext {

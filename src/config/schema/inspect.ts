@@ -12,7 +12,7 @@ import {
   shorthand,
   value,
 } from '../fields.ts'
-import { choice, duration } from '../kinds.ts'
+import { choice, domainOrBelow, duration, pattern } from '../kinds.ts'
 import { type PluginKeys, plugins } from './plugins.ts'
 
 /** One entry of the chain, in the order in which they run within their phase. */
@@ -24,9 +24,51 @@ export interface PluginEntry {
   readonly mode: 'observe' | 'tag' | 'enforce'
   /** Milliseconds for each of its methods; afterwards the message is deferred. */
   readonly deadline: number
+  /** For which mail it is asked; null for all. */
+  readonly when: WhenEntry | null
   /** The plugin's own options, checked for built-in ones, as they stand for a module. */
   readonly options: Readonly<Record<string, unknown>>
 }
+
+/** Every list that is not null must match. */
+export interface WhenEntry {
+  readonly direction: readonly ('inbound' | 'outbound' | 'internal')[] | null
+  readonly clients: readonly string[] | null
+  readonly senders: readonly string[] | null
+  readonly recipients: readonly string[] | null
+}
+
+const clientOrOutside = pattern(
+  "the name of a client, or '*' for the outside world",
+  /^(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$/,
+)
+
+const when = section({
+  direction: optional(
+    list(choice('inbound', 'outbound', 'internal'), { min: 1, max: 3 }),
+    ['inbound'],
+    'any',
+    'inbound: from outside. outbound: from a client to elsewhere. internal: from a client to a domain of ours. Of each recipient by itself.',
+  ),
+  clients: optional(
+    list(clientOrOutside, { min: 1 }),
+    ['royal-infirmary'],
+    'any',
+    "Names of clients that mail comes from; '*' is the outside world.",
+  ),
+  senders: optional(
+    list(domainOrBelow(), { min: 1 }),
+    ['royal.example.test'],
+    'any',
+    'Domains of the envelope sender; with a leading dot, all names below. Bounces, which have no sender, match none.',
+  ),
+  recipients: optional(
+    list(domainOrBelow(), { min: 1 }),
+    ['.secure.example.test'],
+    'any',
+    'Domains of the recipient, likewise. A message whose recipients differ in what applies to them is split.',
+  ),
+})
 
 const common = () => ({
   mode: key(
@@ -39,17 +81,18 @@ const common = () => ({
     '30s',
     'How long it may take over one message. Then the message is deferred (451).',
   ),
+  when: optional(when, {}, 'all mail', 'For which mail it is asked. Every key that is given must match.'),
 })
 
-type Common = { readonly mode: PluginEntry['mode']; readonly deadline: number }
+type Common = Pick<PluginEntry, 'mode' | 'deadline' | 'when'>
 
 function builtIn(name: string, { keys, built, check }: PluginKeys): Field<PluginEntry> {
   return refined(section({ ...common(), ...keys }), (found, refuse) => {
     if (!built)
       refuse([], `the plugin ${name} is not part of this version, and mail must not pass as if it were: take it out`)
     check?.(found, refuse)
-    const { mode, deadline, ...options } = found as Common & Readonly<Record<string, unknown>>
-    return { name, module: null, mode, deadline, options }
+    const { mode, deadline, when, ...options } = found as Common & Readonly<Record<string, unknown>>
+    return { name, module: null, mode, deadline, when, options }
   })
 }
 
@@ -67,8 +110,8 @@ function ownModule(context: Context): Field<PluginEntry> {
     ...common(),
     options: key(anyMap, {}, 'Handed to the module as it stands; Postern does not look into it.'),
   }
-  const detailed = refined(section(keys), ({ path: module, mode, deadline, options }): PluginEntry => {
-    return { name: 'module', module, mode, deadline, options }
+  const detailed = refined(section(keys), ({ path: module, mode, deadline, when, options }): PluginEntry => {
+    return { name: 'module', module, mode, deadline, when, options }
   })
   return shorthand(detailed, (input) => (typeof input === 'string' ? { path: input } : input))
 }

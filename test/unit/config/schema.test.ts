@@ -6,7 +6,7 @@ import { type Field, helpOf, type KeyHelp, shapeOf } from '../../../src/config/f
 import { schema } from '../../../src/config/schema/schema.ts'
 import { parseHeadersOptions } from '../../../src/inspect/plugins/headers/options.ts'
 import { parseSendersOptions } from '../../../src/inspect/plugins/senders/options.ts'
-import { load, loaded, said } from './support.ts'
+import { load, loaded, problems, said } from './support.ts'
 
 const CONTEXT: Context = { resolve: (path) => path, variable: () => 'value', readText: () => 'value' }
 
@@ -187,8 +187,8 @@ test('a plugin of the operator is a path, or a map with options', () => {
     'inspect: [{ module: ./a.js }, { module: { path: b.js, mode: observe, deadline: 5s, options: { x: [1] } } }]',
   )
   assert.deepEqual(chain, [
-    { name: 'module', module: '/etc/postern/a.js', mode: 'enforce', deadline: 30_000, options: {} },
-    { name: 'module', module: '/etc/postern/b.js', mode: 'observe', deadline: 5000, options: { x: [1] } },
+    { name: 'module', module: '/etc/postern/a.js', mode: 'enforce', deadline: 30_000, when: null, options: {} },
+    { name: 'module', module: '/etc/postern/b.js', mode: 'observe', deadline: 5000, when: null, options: { x: [1] } },
   ])
 })
 
@@ -208,4 +208,15 @@ test('what the schema says of a plugin is what the plugin itself takes', () => {
   assert.deepEqual(headers?.options, parseHeadersOptions({}))
   const { file, action, recheckMs } = parseSendersOptions(senders?.options)
   assert.deepEqual({ file, action, recheckMs }, parseSendersOptions({ file: '/etc/postern/denied' }))
+})
+
+test('a condition of the chain is read, and may be left out in whole or in part', () => {
+  const [headers, module] = loaded(
+    'inspect: [{ headers: { when: { direction: [inbound], recipients: [.Ours.test] } } }, { module: a.js }]',
+  ).inspect
+  assert.deepEqual(headers?.when, { direction: ['inbound'], clients: null, senders: null, recipients: ['.ours.test'] })
+  assert.equal(module?.when, null)
+  assert.equal(headers && 'when' in headers.options, false)
+  for (const when of ['{ direction: [] }', '{ direction: [sideways] }', '{ clients: ["* "] }', '{ senders: ["@a"] }'])
+    assert.equal(problems(`inspect: [{ headers: { when: ${when} } }]`).length, 1, when)
 })

@@ -5,6 +5,7 @@ import type { ChainMessage } from '../../../src/inspect/message.ts'
 import { type ContentOutcome, NOTHING } from '../../../src/inspect/outcome.ts'
 import type { Mode, Plugin, SessionView } from '../../../src/inspect/plugin.ts'
 import type { RunContext } from '../../../src/inspect/run.ts'
+import { compileWhen, type When } from '../../../src/inspect/when.ts'
 import { memoryContent, readAll } from '../../../src/mail/content.ts'
 import { parseHeader } from '../../../src/mail/header.ts'
 import { noMetrics } from '../../../src/metrics.ts'
@@ -53,13 +54,15 @@ export interface Placed {
   readonly plugin: Plugin
   readonly mode?: Mode
   readonly deadlineMs?: number
+  readonly when?: When
 }
 
 /** A chain of plugins in `enforce` mode, or as said. */
 export function chainOf(plugins: readonly (Plugin | Placed)[], context: RunContext = kept()): Chain {
   const links = plugins.map((each) => {
-    const { plugin, mode = 'enforce' as const, deadlineMs = 10_000 } = 'plugin' in each ? each : { plugin: each }
-    return { plugin, mode, deadlineMs }
+    const placed: Placed = 'plugin' in each ? each : { plugin: each }
+    const { plugin, mode = 'enforce' as const, deadlineMs = 10_000 } = placed
+    return { plugin, mode, deadlineMs, when: compileWhen(placed.when) }
   })
   return createChain(links, LIMITS, context)
 }
