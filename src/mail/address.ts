@@ -13,9 +13,10 @@ const MAX_LOCAL = 64
 const MAX_DOMAIN = 255
 const MAX_PATH = 254
 
-const ATOM = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\u{10ffff}-]+$/u
+// atext, and characters above ASCII (RFC 6531 section 3.3) but for blanks and controls, which no next hop would take
+const ATOM = /^[^\s\p{Cc}\p{Cs}"(),.:;<>@[\\\]]+$/u
 // qtextSMTP and quoted-pairSMTP
-const QUOTED = /^"(?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\u{10ffff}]|\\[\x20-\x7e])*"$/u
+const QUOTED = /^"(?:[\x20\x21\x23-\x5b\x5d-\x7e\u00a0-\u{10ffff}]|\\[\x20-\x7e])*"$/u
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 const LITERAL_V4 = /^\[(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\])|(?=\]))){4}\]$/
 const LITERAL_V6 = /^\[IPv6:[0-9a-f:.]{2,45}\]$/i
