@@ -12,10 +12,10 @@ import type { ContentWriter, NewMessage, Stored } from '../spool/contract.ts'
 import { checkRoom, sizeLimit } from './checks.ts'
 import type { Core } from './core.ts'
 import { checkHeader, messageIdOf, missingFields } from './header-checks.ts'
+import { inOrderOfPut, type Judged, namesOf, type Part, partsOf } from './parts.ts'
 import { planAll } from './plans.ts'
 import { queued, type Refusal } from './replies.ts'
 import type { OpenTransaction } from './transaction.ts'
-import { direction } from './views.ts'
 
 /** What a message's content comes with. */
 export interface Incoming {
@@ -25,6 +25,19 @@ export interface Incoming {
   readonly rcptTo: readonly Recipient[]
   /** Aborted when the client goes away. */
   readonly gone: AbortSignal
+}
+
+/** A message's content with what stands before it. */
+interface Prepared {
+  readonly prefix: Buffer
+  readonly content: Content
+  readonly messageId: string | null
+}
+
+/** A part in the spool. */
+interface Kept {
+  readonly part: Part
+  readonly stored: Stored
 }
 
 /** Takes one message: content into the spool as it arrives, then header checks, inspection, commit, and only then 250. */
@@ -87,17 +100,38 @@ export class MessageSink implements DataSink {
     if (refusal !== null) return this.#giveUp(refusal)
     const written = await this.#writer.finish()
     const prepared = this.#prepare(header, written)
-    const outcome = await this.#inspect(prepared, header, info)
-    const refused = this.#replies.inspected(outcome)
-    if (refused !== null) return this.#giveUp(refused)
-    const stored = await this.#put(prepared, outcome, info)
+    const judged = await this.#judge(prepared, header, info)
+    if ('reason' in judged) return this.#giveUp(judged)
+    const stored = await this.#putAll(inOrderOfPut(judged, written), prepared, info)
     // only what the spool adopted is still in use
-    if (outcome.content !== written) this.#discard()
+    if (!judged.some(({ outcome }) => outcome.content === written)) this.#discard()
     return this.#accepted(stored, info)
   }
 
+  /** What plugins make of each part; or, as one reply speaks for all, the first refusal that is temporary or that nobody escapes. */
+  async #judge(prepared: Prepared, header: Header, info: DataInfo): Promise<readonly Judged[] | Refusal> {
+    const { open, view, rcptTo } = this.#incoming
+    const judged: Judged[] = []
+    for (const part of partsOf(open, view, rcptTo)) {
+      const outcome = await this.#inspect(part, prepared, header, info)
+      const refused = outcome.verdict.action === 'defer' ? this.#replies.inspected(outcome) : null
+      if (refused !== null) return refused
+      judged.push({ part, outcome })
+    }
+    const refusals = judged.map(({ outcome }) => this.#replies.inspected(outcome))
+    const [first = null] = refusals
+    return first !== null && refusals.every((refusal) => refusal !== null) ? first : judged
+  }
+
+  /** One after the other. A failure leaves the leases of those before it to lapse: the client will send all of it again. */
+  async #putAll(parts: readonly Judged[], prepared: Prepared, info: DataInfo): Promise<readonly Kept[]> {
+    const kept: Kept[] = []
+    for (const judged of parts) kept.push({ part: judged.part, stored: await this.#put(prepared, judged, info) })
+    return kept
+  }
+
   /** The content with what stands before it: fields that the client left out, and what plugins said before DATA. */
-  #prepare(header: Header, written: Content) {
+  #prepare(header: Header, written: Content): Prepared {
     const { open } = this.#incoming
     const { peer, mail } = open
     const facts = { id: open.name, hostname: peer.policy.options.hostname, from: mail.from, now: this.#startedAt }
@@ -109,20 +143,19 @@ export class MessageSink implements DataSink {
   }
 
   async #inspect(
-    prepared: { prefix: Buffer; content: Content },
+    { rcptTo, direction, chain }: Part,
+    { prefix, content }: Prepared,
     header: Header,
     info: DataInfo,
   ): Promise<ContentOutcome> {
-    const { open, view, rcptTo, gone } = this.#incoming
-    const { chain } = open.peer.policy
-    const { prefix, content } = prepared
-    if (!chain.asks.data) return { ...open.outcome, prefix, content, eightBit: null }
+    const { open, view, gone } = this.#incoming
+    if (!open.peer.policy.chain.asks.data) return { ...open.outcome, prefix, content, eightBit: null }
     const message = {
       session: view,
       mailFrom: open.mail.from,
       rcptTo,
-      direction: direction(open.peer.client, open.elsewhere),
-      envelope: this.#envelope(info.eightBit),
+      direction,
+      envelope: this.#envelope(rcptTo, info.eightBit),
       prefix,
       content,
       header,
@@ -132,15 +165,14 @@ export class MessageSink implements DataSink {
   }
 
   /** RFC 6152: what was declared 7BIT and is not is carried on as what it is. */
-  #envelope(eightBit: boolean): Envelope {
-    const { open, rcptTo } = this.#incoming
-    const { from, envid, ret, smtputf8, requireTls } = open.mail
+  #envelope(rcptTo: readonly Recipient[], eightBit: boolean): Envelope {
+    const { from, envid, ret, smtputf8, requireTls } = this.#incoming.open.mail
     return { mailFrom: from, rcptTo, envid, ret, smtputf8, requireTls, body: eightBit ? '8bitmime' : '7bit' }
   }
 
   async #put(
-    { messageId }: { messageId: string | null },
-    { prefix, content, eightBit, ...outcome }: ContentOutcome,
+    { messageId }: Prepared,
+    { part, outcome: { prefix, content, eightBit, ...outcome } }: Judged,
     info: DataInfo,
   ): Promise<Stored> {
     const { open, wire } = this.#incoming
@@ -148,19 +180,19 @@ export class MessageSink implements DataSink {
     const queueId = spool.newId()
     const message: NewMessage = {
       queueId,
-      envelope: this.#envelope(eightBit ?? info.eightBit),
-      prefix: Buffer.concat([this.#trace(queueId), prefix]),
+      envelope: this.#envelope(part.rcptTo, eightBit ?? info.eightBit),
+      prefix: Buffer.concat([this.#trace(queueId, part), prefix]),
       content,
       receivedAt: this.#startedAt,
       client: open.peer.client?.name ?? '*',
       messageId,
-      facts: this.#facts(wire, outcome, info),
+      facts: { ...this.#facts(wire, outcome, info), ...splitOf(part) },
     }
     return spool.put(message, planAll(message.envelope, open, outcome, planner, clock.now()))
   }
 
-  #trace(queueId: QueueId): Buffer {
-    const { open, wire, view, rcptTo } = this.#incoming
+  #trace(queueId: QueueId, { rcptTo }: Part): Buffer {
+    const { open, wire, view } = this.#incoming
     const [only] = rcptTo
     const field = receivedField({
       helo: wire.helo,
@@ -200,30 +232,31 @@ export class MessageSink implements DataSink {
   }
 
   /** The message is ours, whatever happens from here on. */
-  #accepted(stored: Stored, { size }: DataInfo): HandlerReply {
-    const { open, wire, rcptTo } = this.#incoming
-    const { log, metrics, planner } = this.#core.ports
+  #accepted(kept: readonly Kept[], { size }: DataInfo): HandlerReply {
+    const { open, wire } = this.#incoming
+    const { log, metrics } = this.#core.ports
     const client = open.peer.client?.name ?? '*'
-    const { queueId, leases } = stored
     metrics.count('postern_accepted_total', { client })
     metrics.count('postern_accepted_bytes_total', undefined, size)
-    const line = {
-      queueId,
-      session: wire.id,
-      transaction: open.name,
-      client,
-      address: wire.remoteAddress,
-      size,
-      recipients: rcptTo.length,
+    const line = { session: wire.id, transaction: open.name, client, address: wire.remoteAddress, size }
+    const tls = wire.tls?.protocol ?? null
+    for (const { part, stored } of kept) {
+      const { queueId } = stored
+      log.info({ queueId, ...line, recipients: part.rcptTo.length, tls, ...splitOf(part) }, 'accepted')
     }
-    log.info({ ...line, tls: wire.tls?.protocol ?? null }, 'accepted')
+    // only now: had one of them failed, none would have been acknowledged
+    for (const { stored } of kept) this.#handOn(stored)
+    return queued(namesOf(kept.map(({ stored }) => stored.queueId)))
+  }
+
+  #handOn({ queueId, leases }: Stored): void {
+    const { log, planner } = this.#core.ports
     try {
       if (leases.length > 0) planner.take(leases)
     } catch (error) {
       // the leases lapse, and delivery finds the message in the spool
       log.error({ queueId, err: error }, 'a fresh message could not be handed to delivery')
     }
-    return queued(queueId)
   }
 
   get #replies() {
@@ -255,5 +288,7 @@ export class MessageSink implements DataSink {
     })
   }
 }
+
+const splitOf = ({ split }: Part) => (split === null ? {} : { split })
 
 const EMPTY_LINE = Buffer.from('\r\n')

@@ -5,7 +5,10 @@ import type { DeliveryPlan, Hold } from '../spool/contract.ts'
 import type { Planner } from './ports.ts'
 import type { OpenTransaction } from './transaction.ts'
 
-/** What is to become of each recipient: where delivery would send it, unless a plugin holds or drops it. */
+/**
+ * What is to become of each recipient: where delivery would send it, unless a plugin holds or drops it.
+ * A refusal here is one that the reply cannot say, because other recipients of the message were accepted.
+ */
 export function planAll(
   envelope: Envelope,
   open: OpenTransaction,
@@ -26,10 +29,20 @@ function worstOf(message: Outcome, recipient: Outcome | null): Outcome {
 
 function decided(plan: DeliveryPlan, { verdict, plugin }: Outcome, open: OpenTransaction, now: number): DeliveryPlan {
   if (verdict.action === 'discard') return { do: 'discard', reason: verdict.reason }
-  if (verdict.action !== 'hold' || plan.do === 'discard') return plan
-  const { deadlineMs, afterwards } = open.peer.policy.options.holds
-  const owner = `plugin:${plugin ?? ''}`
-  // biome-ignore lint/suspicious/noThenProperty: the contract's word for what happens at the deadline; never awaited by itself
-  const hold: Hold = { reason: verdict.reason, owner, until: now + deadlineMs, then: afterwards }
-  return { do: 'hold', destination: plan.destination, hold }
+  if (verdict.action === 'continue' || verdict.action === 'tag' || plan.do === 'discard') return plan
+  const { destination } = plan
+  if (verdict.action === 'hold') return { do: 'hold', destination, hold: hold(verdict.reason, plugin, open, now) }
+  const reason = `refused by ${plugin ?? ''}: ${verdict.reason}; others of the same message were accepted`
+  return { do: 'hold', destination, hold: { ...hold(reason, plugin, open, now), ...soon(open, now) } }
 }
+
+function hold(reason: string, plugin: string | null, { peer }: OpenTransaction, now: number): Hold {
+  const { deadlineMs, afterwards } = peer.policy.options.holds
+  // biome-ignore lint/suspicious/noThenProperty: the contract's word for what happens at the deadline; never awaited by itself
+  return { reason, owner: `plugin:${plugin ?? ''}`, until: now + deadlineMs, then: afterwards }
+}
+
+/** A client's sender is told at once. A sender from outside may be anybody: an operator looks first. */
+const soon = ({ peer }: OpenTransaction, now: number): Partial<Hold> =>
+  // biome-ignore lint/suspicious/noThenProperty: as above
+  peer.client === null ? {} : { until: now, then: 'reject' }
