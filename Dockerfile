@@ -25,7 +25,7 @@ COPY package.json LICENSE ./
 COPY config config
 COPY --from=build /src/node_modules node_modules
 COPY --from=build /src/dist dist
-ENV NODE_ENV=production UV_THREADPOOL_SIZE=16
+ENV NODE_ENV=production UV_THREADPOOL_SIZE=16 MALLOC_ARENA_MAX=2
 USER postern
 VOLUME /var/lib/postern
 # Container runtimes let any user bind these; where one does not, give CAP_NET_BIND_SERVICE or configure higher ports

@@ -173,6 +173,9 @@ export class ThreadClient<Ops extends Operations> {
 
 const toError = ({ message, code }: WireError): StoreError => new StoreError(message, code)
 
+// These threads make short-lived rows and little else; V8 would let that grow to several times this
+const YOUNG_MB = 12
+
 /**
  * Starts a database thread and waits until its store is open. `name` is the thread's file beside
  * `base` (an `import.meta.url`), without its extension: `.ts` in a checkout, `.js` when compiled.
@@ -187,6 +190,7 @@ export async function startThread<Ops extends Operations, Ready>(
   const worker = new Worker(new URL(`${name}.${extension}`, base), {
     workerData: { port: port2, data },
     transferList: [port2],
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
   })
   const ready = (await greeting(worker, port1 as unknown as MessagePort)) as Ready
   return { client: new ThreadClient<Ops>(worker, port1 as unknown as MessagePort, options), ready }

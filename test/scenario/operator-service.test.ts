@@ -25,8 +25,8 @@ test('A checkout, the system service and the image run Node with the same flags 
   assert.ok(unit.includes(`ExecStart=/usr/bin/node ${flags.join(' ')} /opt/postern/dist/cli/main.js serve `))
   assert.ok(image.includes(`ENTRYPOINT ["node", ${flags.map((flag) => `"${flag}", `).join('')}"/opt/`))
   const threads = /UV_THREADPOOL_SIZE:-(\d+)/.exec(script)?.[1]
-  assert.match(unit, new RegExp(`^Environment=.*UV_THREADPOOL_SIZE=${threads}$`, 'm'))
-  assert.match(image, new RegExp(`^ENV .*UV_THREADPOOL_SIZE=${threads}$`, 'm'))
+  assert.match(unit, new RegExp(`^Environment=.*UV_THREADPOOL_SIZE=${threads} MALLOC_ARENA_MAX=2$`, 'm'))
+  assert.match(image, new RegExp(`^ENV .*UV_THREADPOOL_SIZE=${threads} MALLOC_ARENA_MAX=2$`, 'm'))
 })
 
 test('The image is made only of files that its build is given', () => {

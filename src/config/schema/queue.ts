@@ -52,7 +52,7 @@ export const queue = section({
   connections: key(connections, {}, 'How connections are kept and used again.'),
   memoryForFreshContent: key(
     size('0B', '16GiB'),
-    '64MiB',
+    '32MiB',
     'Memory for messages just committed, so that the first attempt need not read them back. What does not fit is read from disk.',
   ),
 })
