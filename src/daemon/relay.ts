@@ -140,7 +140,7 @@ export class Relay {
   #adminPorts() {
     const { spool, ledger, deliver } = this.#rooms
     return {
-      spool: operatorSpool(spool, deliver),
+      spool: operatorSpool(spool, deliver, { chain: () => this.#chain, log: this.#outside.sink.log }),
       destination: canonicalDestination,
       trace: ledger,
       status: () => this.#status(),

@@ -41,6 +41,7 @@ export function virusPlugin(options: VirusOptions, seams: Seams): readonly Plugi
 function inspector(options: VirusOptions, hosts: Hosts<Sample, ScanResult>, scan: Scan, seams: Seams): Inspector {
   return {
     name: NAME,
+    rescan: true,
     health: () => hosts.health(),
     close: async () => hosts.close(),
     async data(message) {
