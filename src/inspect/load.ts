@@ -5,6 +5,8 @@ import type { ContentLimits } from './content.ts'
 import { isFieldName } from './fields.ts'
 import { OptionsError } from './options.ts'
 import type { Mode, Plugin, PluginContext, PluginFactory } from './plugin.ts'
+import { attachmentsPlugin } from './plugins/attachments/attachments.ts'
+import { parseAttachmentsOptions } from './plugins/attachments/options.ts'
 import { authenticationPlugin } from './plugins/authentication/authentication.ts'
 import { parseAuthenticationOptions } from './plugins/authentication/options.ts'
 import { bannerPlugin } from './plugins/banner/banner.ts'
@@ -51,6 +53,7 @@ const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
   senders: (options, context) => sendersPlugin(parseSendersOptions(options), context),
   authentication: (options, context) => authenticationPlugin(parseAuthenticationOptions(options), context),
   impersonation: (options, context) => impersonationPlugin(parseImpersonationOptions(options), context),
+  attachments: (options, context) => attachmentsPlugin(parseAttachmentsOptions(options), context),
   banner: (options, context) => bannerPlugin(parseBannerOptions(options), context),
   tagline: (options, context) => taglinePlugin(parseTaglineOptions(options), context),
   sign: (options, context) => signPlugin(parseSignOptions(options, context.services?.hostname ?? ''), context),

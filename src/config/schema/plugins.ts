@@ -12,6 +12,7 @@ import {
   value,
 } from '../fields.ts'
 import { choice, duration, flag, integer, orOff, pattern, size } from '../kinds.ts'
+import { attachments } from './attachment-plugin.ts'
 import { authentication, impersonation, sign } from './sender-plugins.ts'
 import { banner, tagline } from './text-plugins.ts'
 
@@ -197,11 +198,7 @@ export const plugins = (context: Context): Readonly<Record<string, PluginKeys>> 
   impersonation,
   virus,
   spam: spam(context),
-  encryptedAttachments: {
-    help: 'Finds attachments that no scanner can open.',
-    keys: { action: key(choice('reject', 'hold', 'tag'), 'reject', 'What happens to such mail.') },
-    built: false,
-  },
+  attachments,
   banner: banner(context),
   tagline: tagline(context),
   sign: sign(context),

@@ -1,7 +1,8 @@
+import { examineJob } from '../plugins/attachments/examine-job.ts'
 import { verifyJob } from '../plugins/authentication/verify-job.ts'
 import { signJob } from '../plugins/sign/sign-job.ts'
 
 /** All that Postern's own worker threads can do. */
-export const JOBS = { verify: verifyJob, sign: signJob }
+export const JOBS = { verify: verifyJob, sign: signJob, examine: examineJob }
 
 export type PostJobs = typeof JOBS
