@@ -30,6 +30,7 @@ import { type OpenSpool, openSpool } from '../spool/open.ts'
 import { acceptOptions } from './accept-options.ts'
 import { chainOf } from './chain.ts'
 import { deliverOptions } from './deliver-options.ts'
+import { HeldCheck } from './held-check.ts'
 import { Listeners } from './listeners.ts'
 import { canonicalDestination, operatorSpool } from './operator-spool.ts'
 import { CurrentRecipients } from './recipients.ts'
@@ -49,6 +50,7 @@ interface Rooms {
   readonly resolver: Resolver
   readonly pool: WorkerPool
   readonly chain: Chain
+  readonly heldCheck: HeldCheck
   readonly recipients: CurrentRecipients
   readonly accept: Accept
   readonly listeners: Listeners
@@ -227,6 +229,7 @@ export class Relay {
   #exchangeChain(next: Chain, { limits }: Config): void {
     const before = this.#chain
     this.#chain = next
+    this.#rooms.heldCheck.use(next)
     this.#outside.clock.after(limits.sessionTime + limits.dataTime, () => void before.close())
   }
 
@@ -256,9 +259,12 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
   const ledger = await openLedger({ path: config.state.ledger, retentionMs: config.ledger.retention }, seams)
   spool.connectJournal(ledger.connect())
   const resolver = createResolver(dnsOptions(config), clock)
-  const deliver = createDeliver(deliverOptions(config, []), { ...seams, spool, resolver, store: null })
+  const heldCheck = new HeldCheck(seams)
+  const { holdAgain } = heldCheck
+  const deliver = createDeliver(deliverOptions(config, []), { ...seams, spool, resolver, store: null, holdAgain })
   const pool = new WorkerPool({}, seams)
   const chain = await chainOf(config, seams, { resolver, pool })
+  heldCheck.use(chain)
   const recipients = new CurrentRecipients(config)
   const accept = createAccept(acceptOptions(config), {
     ...seams,
@@ -270,7 +276,7 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
     names: dnsNames(resolver),
   })
   const listeners = new Listeners(() => accept.handler(), seams)
-  return { metrics, ledger, spool, deliver, resolver, pool, chain, recipients, accept, listeners }
+  return { metrics, ledger, spool, deliver, resolver, pool, chain, heldCheck, recipients, accept, listeners }
 }
 
 async function spoolOptions({ state, spool }: Config) {

@@ -4,7 +4,7 @@ import type { Address } from '../mail/address.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Resolver } from '../net/dns.ts'
 import type { ClientTimeouts } from '../smtp/client/contract.ts'
-import type { Spool } from '../spool/contract.ts'
+import type { Hold, Lease, Spool } from '../spool/contract.ts'
 import { MX_ROUTE, type RouteTable } from './route.ts'
 import { DEFAULT_SCHEDULE, type Schedule } from './schedule.ts'
 import type { MessageStore } from './store.ts'
@@ -114,6 +114,11 @@ export interface DeliverDeps {
   readonly metrics: Metrics
   /** For routes via `store`; null where there are no mailboxes. */
   readonly store: MessageStore | null
+  /**
+   * Asked before a hold is released by its deadline: null, or the hold that takes its place. Left out,
+   * all are released. A rejection leaves the hold for the next sweep.
+   */
+  readonly holdAgain?: (lease: Lease, hold: Hold) => Promise<Hold | null>
   /** 0 to 1, for jitter and for spreading over equal hosts. */
   readonly random?: () => number
 }

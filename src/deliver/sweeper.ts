@@ -15,6 +15,8 @@ export interface SweeperPorts {
   readonly concluder: Concluder
   /** What memory knows of why a destination waits. */
   readonly troubleOf: (destination: string) => string | null
+  /** As in `DeliverDeps`. */
+  readonly holdAgain?: (lease: Lease, hold: Hold) => Promise<Hold | null>
   /** A round is over; something may be due. */
   readonly swept: () => void
   readonly clock: Clock
@@ -170,11 +172,15 @@ class Round {
     this.#ports.log.info({ queueId: lease.queueId, ...facts }, 'a hold is over')
     if (hold.then === 'reject') return this.#refused(lease, hold, facts)
     const state: RecipientResult['state'] =
-      hold.then === 'discard'
-        ? { is: 'discarded', reply: null }
-        : { is: 'pending', dueAt: this.#now, reply: null, attempted: false }
+      hold.then === 'discard' ? { is: 'discarded', reply: null } : await this.#released(lease, hold)
     const results = lease.indexes.map((index) => ({ index, state }))
     return { queueId: lease.queueId, results, facts, notifications: [] }
+  }
+
+  async #released(lease: Lease, hold: Hold): Promise<RecipientResult['state']> {
+    const again = (await this.#ports.holdAgain?.(lease, hold)) ?? null
+    if (again !== null) return { is: 'held', hold: again }
+    return { is: 'pending', dueAt: this.#now, reply: null, attempted: false }
   }
 
   /** The reason is for the operator: the sender learns only that nobody released it. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from '../../../src/clock.ts'
 import { createDeliver, type Deliver } from '../../../src/deliver/deliver.ts'
-import { DELIVER_DEFAULTS, type DeliverOptions } from '../../../src/deliver/options.ts'
+import { DELIVER_DEFAULTS, type DeliverDeps, type DeliverOptions } from '../../../src/deliver/options.ts'
 import { type HostsRoute, MX_ROUTE, OPPORTUNISTIC, type Route } from '../../../src/deliver/route.ts'
 import type { MessageStore } from '../../../src/deliver/store.ts'
 import type { Log } from '../../../src/log.ts'
@@ -27,6 +27,7 @@ export interface RelaySetting {
   readonly realTime?: true
   /** 0 to 1; without it always a half, so that waits have no jitter. */
   readonly random?: () => number
+  readonly holdAgain?: NonNullable<DeliverDeps['holdAgain']>
   /** Nothing is sent before `deliver.poke()`. */
   readonly asleep?: true
 }
@@ -92,6 +93,7 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
     clock: time,
     store: setting.store ?? null,
     random: setting.random ?? (() => 0.5),
+    ...(setting.holdAgain && { holdAgain: setting.holdAgain }),
   }
   const deliver = createDeliver(options, deps)
   scope.after(async () => {
