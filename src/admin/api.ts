@@ -110,6 +110,8 @@ export interface ApiStatus {
   readonly unhealthy: readonly string[]
   /** Why no mail should be sent here now; empty when all is well. */
   readonly unready: readonly string[]
+  /** What works less well than it should, such as a scanner that does not answer; empty when all is well. */
+  readonly alarms: readonly string[]
   readonly lastReload: { readonly at: string; readonly ok: boolean; readonly problems: readonly string[] } | null
   /** Null if the spool does not answer. */
   readonly queue: ApiQueueSummary | null

@@ -37,6 +37,8 @@ export interface DaemonStatus {
   /** As for `/healthz` and `/readyz`: in words, empty when all is well. */
   readonly unhealthy: readonly string[]
   readonly unready: readonly string[]
+  /** What works less well than it should, such as a scanner that does not answer, in words. */
+  readonly alarms: readonly string[]
   readonly lastReload: { readonly at: number; readonly ok: boolean; readonly problems: readonly string[] } | null
 }
 

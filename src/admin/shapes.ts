@@ -96,6 +96,7 @@ export function toApiStatus(status: DaemonStatus, queue: ApiQueueSummary | null)
     delivery: toApiDelivery(status.delivery),
     unhealthy,
     unready,
+    alarms: status.alarms,
     lastReload: lastReload === null ? null : { ...lastReload, at: moment(lastReload.at) },
     queue,
   }

@@ -163,8 +163,14 @@ export class Relay {
       delivery: this.#rooms.deliver.status(),
       unhealthy: this.#unhealthy(),
       unready: this.#unready(),
+      alarms: this.#alarms(),
       lastReload: this.#lastReload,
     }
+  }
+
+  #alarms(): string[] {
+    const unwell = this.#chain.health().filter(({ ok }) => !ok)
+    return unwell.map(({ plugin, text }) => `${plugin}: ${text}`)
   }
 
   #unhealthy(): string[] {

@@ -175,6 +175,8 @@ const toError = ({ message, code }: WireError): StoreError => new StoreError(mes
 
 // These threads make short-lived rows and little else; V8 would let that grow to several times this
 const YOUNG_MB = 12
+// A million destinations would still fit
+const OLD_MB = 1024
 
 /**
  * Starts a database thread and waits until its store is open. `name` is the thread's file beside
@@ -190,7 +192,7 @@ export async function startThread<Ops extends Operations, Ready>(
   const worker = new Worker(new URL(`${name}.${extension}`, base), {
     workerData: { port: port2, data },
     transferList: [port2],
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB, maxOldGenerationSizeMb: OLD_MB },
   })
   const ready = (await greeting(worker, port1 as unknown as MessagePort)) as Ready
   return { client: new ThreadClient<Ops>(worker, port1 as unknown as MessagePort, options), ready }

@@ -48,6 +48,7 @@ function describe(found: ApiStatus, now: number, columns: number | null): string
     `Configuration  ${found.configFile}${reloadNote(found, now)}`,
     `Data           ${found.stateDir}`,
     ...troubles.map((trouble) => `TROUBLE        ${trouble}`),
+    ...found.alarms.map((alarm) => `ALARM          ${alarm}`),
     ...found.listeners.map(
       ({ address, port, tls, connections }) =>
         `Listener       ${address}:${port} (TLS: ${tls}), ${counted(connections, 'connection')}`,

@@ -42,6 +42,7 @@ export const STATUS: DaemonStatus = {
   unhealthy: [],
   delivery: { messages: 0, connections: 0, nextHops: [] },
   unready: [],
+  alarms: [],
   lastReload: null,
 }
 
