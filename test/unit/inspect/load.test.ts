@@ -99,7 +99,7 @@ test('built-in plugins are made from their options, and a wrong option stops the
   const message = chainMessage('Subject: x\r\n\r\nbody\r\n')
   assert.equal((await chain.data(message, never)).verdict.action, 'hold')
   await assert.rejects(load([entry({ name: 'headers', options: { from: 'x' } })]), /headers: from: expected/)
-  await assert.rejects(load([entry({ name: 'virus' })]), /there is no plugin virus; there are headers, senders/)
+  await assert.rejects(load([entry({ name: 'unknown' })]), /there is no plugin unknown; there are headers, senders/)
   await assert.rejects(load([entry({ name: 'constructor' })]), /there is no plugin constructor/)
 })
 
