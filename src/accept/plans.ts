@@ -33,7 +33,8 @@ function decided(plan: DeliveryPlan, { verdict, plugin }: Outcome, open: OpenTra
   const { destination } = plan
   if (verdict.action === 'hold') return { do: 'hold', destination, hold: hold(verdict.reason, plugin, open, now) }
   const reason = `refused by ${plugin ?? ''}: ${verdict.reason}; others of the same message were accepted`
-  return { do: 'hold', destination, hold: { ...hold(reason, plugin, open, now), ...soon(open, now) } }
+  const told = verdict.reply.lines.join(' ')
+  return { do: 'hold', destination, hold: { ...hold(reason, plugin, open, now), ...soon(open, now), told } }
 }
 
 function hold(reason: string, plugin: string | null, { peer }: OpenTransaction, now: number): Hold {

@@ -183,9 +183,9 @@ class Round {
     return { is: 'pending', dueAt: this.#now, reply: null, attempted: false }
   }
 
-  /** The reason is for the operator: the sender learns only that nobody released it. */
+  /** The reason is for the operator. The sender learns what the hold says for him, or only that nobody released it. */
   #refused(lease: Lease, hold: Hold, facts: Readonly<Record<string, unknown>>): Promise<Outcome> {
-    const told = 'held for a decision and not released'
+    const told = hold.told ?? 'held for a decision and not released'
     const reply = ownReply(550, '5.7.1', `${told}: ${hold.reason}`)
     const words = lease.indexes.map(() => ownReply(550, '5.7.1', told).lines.join(' '))
     const failures = this.#notified(lease, 'failure', words, () => '5.7.1')

@@ -122,6 +122,8 @@ export interface Hold {
   readonly until: number
   /** What happens at the deadline. */
   readonly then: 'release' | 'reject' | 'discard'
+  /** What the sender may read in the notice of a rejection; left out, only that nobody released it. */
+  readonly told?: string
 }
 
 export interface Stored {

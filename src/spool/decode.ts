@@ -62,6 +62,6 @@ function toAddress(text: string): Address {
 
 /** Throws if the text is no hold. */
 export function toHold(text: string, until: number): Hold {
-  const { reason, owner, then } = JSON.parse(text) as StoredHold
-  return { reason, owner, then, until }
+  const { reason, owner, then, told } = JSON.parse(text) as StoredHold
+  return { reason, owner, then, until, ...(told !== undefined && { told }) }
 }

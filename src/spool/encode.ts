@@ -72,8 +72,8 @@ const notifyBits = (notify: readonly NotifyCondition[] | null): number | null =>
   notify === null ? null : notify.reduce((bits, condition) => bits | NOTIFY[condition], 0)
 
 /** The deadline has a column of its own. */
-export const holdText = ({ reason, owner, then }: Hold): string =>
-  JSON.stringify({ reason, owner, then } satisfies StoredHold)
+export const holdText = ({ reason, owner, then, told }: Hold): string =>
+  JSON.stringify({ reason, owner, then, ...(told !== undefined && { told }) } satisfies StoredHold)
 
 function receivedData(
   { envelope, facts, client, messageId, content, prefix }: NewMessage,

@@ -106,6 +106,7 @@ export interface StoredHold {
   readonly reason: string
   readonly owner: string
   readonly then: 'release' | 'reject' | 'discard'
+  readonly told?: string
 }
 
 /** A page of changes that an operator's action makes. */

@@ -88,6 +88,7 @@ test('recipients to whom different plugins apply get messages of their own, each
   assert.equal(state, 'held')
   assert.equal(hold?.reason, 'refused by judge: too secret; others of the same message were accepted')
   assert.deepEqual([hold?.owner, hold?.then], ['plugin:judge', 'reject'])
+  assert.ok(hold?.told, 'the sender is told what the reply would have said')
   assert.ok(hold && hold.until >= before && hold.until <= Date.now())
   assert.equal(relay.metrics.counts.get('postern_accepted_total ward'), 1)
 })

@@ -143,6 +143,25 @@ describe('a hold that nobody decided on', () => {
       assert.doesNotMatch(home.messages[0]?.content.toString() ?? '', /spam score/, 'the reason is for operators')
     })
   }
+
+  it('tells the sender what the hold says for him', async (t) => {
+    const home = await startSink(t)
+    const relay = await startRelay(t, {
+      options: { routes: routes({ 'royal.example.test': hosts(home.port) }, hosts(1)) },
+    })
+    const now = relay.clock.now()
+    await relay.spool.put(newMessage({ to: 'a@example.org' }, now), [
+      {
+        do: 'hold',
+        destination: 'example.org',
+        hold: { ...hold('reject', now), told: 'The file x.zip is encrypted' },
+      },
+    ])
+    await relay.advance(3 * 60_000)
+    const notice = home.messages[0]?.content.toString() ?? ''
+    assert.match(notice, /The file x\.zip is encrypted/)
+    assert.doesNotMatch(notice, /spam score/)
+  })
 })
 
 describe('sweeping', () => {
