@@ -98,10 +98,16 @@ const DONE: Readonly<Record<ApiActionName, string>> = {
   remove: 'removed',
 }
 
+/** Where being delivered is not the only reason. */
+const BUSY: Partial<Readonly<Record<ApiActionName, string>>> = {
+  release: 'being delivered at that moment, or scanned again and not fit to go (queue show says why)',
+}
+
 function tellResult({ terminal, json }: Session, action: ApiActionName, result: ApiActionResult): void {
   const { changed, busy } = result
   const lines = [`${counted(changed, 'recipient')} ${DONE[action]}.`]
-  if (busy > 0) lines.push(`${counted(busy, 'recipient')} left alone: being delivered at that moment.`)
+  if (busy > 0)
+    lines.push(`${counted(busy, 'recipient')} left alone: ${BUSY[action] ?? 'being delivered at that moment'}.`)
   if (json) terminal.json(result)
   else terminal.print(...lines)
 }
