@@ -187,9 +187,9 @@ describe('an operator who gives fresh content no memory', () => {
 
 describe('a lease that lapsed while the machine slept', () => {
   it('is neither revived nor used: its message goes once', async (t) => {
-    let ended = 0
+    let begun = 0
     const count = (phase: string) => {
-      if (phase === 'end') ended++
+      if (phase === 'data') begun++
       return null
     }
     const sink = await startSink(t, { delayMs: 500, fault: ({ phase }) => count(phase) })
@@ -197,7 +197,7 @@ describe('a lease that lapsed while the machine slept', () => {
       options: { routes: routes({}, hosts(sink.port)), concurrency: { initial: 1, perNextHop: 1, total: 9 } },
     })
     for (const name of ['under-way', 'waiting']) await relay.submit({ to: `${name}@example.org` })
-    await waitFor(() => ended === 1, { what: 'one under way', everyMs: 1 })
+    await waitFor(() => begun === 1, { what: 'one under way', everyMs: 1 })
     relay.clock.jump(DELIVER_DEFAULTS.leaseMs + MINUTE)
     relay.clock.advance(5_000)
     await relay.spool.nextDue()
