@@ -95,7 +95,6 @@ export class Dispatcher {
     if (!this.jobs.delete(job)) return
     job.lane.jobs--
     this.bytes -= job.bytes
-    job.lease.content.release?.()
   }
 
   reached(hop: Hop, destination: string): void {

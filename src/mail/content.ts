@@ -9,8 +9,6 @@ export interface Content {
   readonly bytes: Buffer | null
   /** The bytes in order. Each call starts anew. */
   stream(): AsyncIterable<Buffer>
-  /** Lets go of memory that only makes reading faster. Harmless at any time and as often as wanted: the bytes stay readable. */
-  release?(): void
 }
 
 /** Content that lies in memory. */
@@ -35,7 +33,6 @@ export function prefixedContent(head: Buffer, rest: Content): Content {
       yield head
       yield* rest.stream()
     },
-    release: () => rest.release?.(),
   }
 }
 

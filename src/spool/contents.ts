@@ -3,7 +3,6 @@ import type { Content } from '../mail/content.ts'
 import { WriteBuffers } from './content/buffers.ts'
 import type { ContentPlace } from './content/file-writer.ts'
 import { ContentFolder } from './content/folder.ts'
-import { FreshMemory } from './content/fresh.ts'
 import { SpoolWriter, writerOf } from './content/writer.ts'
 import type { SpoolSettings } from './options.ts'
 
@@ -27,7 +26,6 @@ export class Contents {
     this.#place = {
       folder: new ContentFolder(join(settings.path, 'content'), now, lastId),
       buffers: new WriteBuffers(settings.writeBufferBytes),
-      fresh: new FreshMemory(settings.freshBytes, settings.freshMessageBytes),
       inRowBytes: settings.contentInRowBytes,
       onError,
     }

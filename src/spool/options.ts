@@ -18,10 +18,6 @@ export interface SpoolOptions {
   readonly writeBufferBytes?: number
   /** Under load, the least time between two commits, milliseconds: a little more makes them fewer and larger. Default 0. */
   readonly gatherMs?: number
-  /** Memory for content that was just written to files, so that the first attempt need not read it back. Default 32 MiB. */
-  readonly freshBytes?: number
-  /** The most that one message takes of it; a larger one is read from its file. Default 4 MiB. */
-  readonly freshMessageBytes?: number
   /** Page cache of the writer. Default 32 MiB. */
   readonly cacheBytes?: number
   /** Size of the log at which it is copied into the database. Default 16 MiB. */
@@ -42,8 +38,6 @@ export const SPOOL_DEFAULTS = {
   housekeepingLeaseMs: 600_000,
   writeBufferBytes: 64 * MIB,
   gatherMs: 0,
-  freshBytes: 32 * MIB,
-  freshMessageBytes: 4 * MIB,
   cacheBytes: 32 * MIB,
   walBytes: 16 * MIB,
 } as const satisfies Omit<Required<SpoolOptions>, 'path' | 'crash'>

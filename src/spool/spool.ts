@@ -81,7 +81,6 @@ export class SqliteSpool implements Spool {
     if (row[9].length === 0) await this.#remove(ready.file === null ? [] : [ready.file])
     const queueId = formatQueueId(row[0])
     const leases = plannedLeases(queueId, { ...message, content: ready.content }, plans)
-    if (leases.length === 0) ready.content.release?.()
     return { queueId, leases }
   }
 

@@ -24,11 +24,6 @@ export class WriteBuffers {
     return Buffer.allocUnsafeSlow(size)
   }
 
-  /** A buffer that was taken will not come back. */
-  lose(): void {
-    this.#used--
-  }
-
   give(buffer: Buffer): void {
     this.#used--
     if (buffer.length === LARGEST && this.#free.length < KEEP) this.#free.push(buffer)

@@ -1,13 +1,11 @@
 import { SpoolUnavailable } from '../contract.ts'
 import type { WriteBuffers } from './buffers.ts'
 import type { ContentFolder, NewFile } from './folder.ts'
-import type { FreshMemory, KeptStretches } from './fresh.ts'
 
 /** What content needs of its spool while it arrives. */
 export interface ContentPlace {
   readonly folder: ContentFolder
   readonly buffers: WriteBuffers
-  readonly fresh: FreshMemory
   /** Up to this, content stays in memory. */
   readonly inRowBytes: number
   /** Told of each failed write. */
@@ -18,8 +16,6 @@ export interface ContentPlace {
 export class FileWriter {
   readonly #place: ContentPlace
   readonly #opened: Promise<NewFile>
-  /** What was written, while it may stay in memory too. */
-  readonly kept: KeptStretches
   #buffer: Buffer
   #filled = 0
   #written = 0
@@ -32,7 +28,6 @@ export class FileWriter {
   constructor(place: ContentPlace, head: Buffer) {
     this.#place = place
     this.#buffer = place.buffers.take()
-    this.kept = place.fresh.keep()
     this.#opened = place.folder.create()
     this.#opened.catch((error: unknown) => this.#fail(error))
     // At least as long as a buffer is when many write at once, so this may start a first write
@@ -72,7 +67,6 @@ export class FileWriter {
   /** Removes the file, however far it has come. */
   async discard(): Promise<void> {
     await this.#writing
-    this.kept.drop()
     this.#giveBack()
     const file = await this.#opened.catch(() => null)
     if (file === null) return
@@ -95,8 +89,7 @@ export class FileWriter {
     const run = this.#put(bytes)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
-        if (this.kept.add(bytes)) this.#place.buffers.lose()
-        else this.#place.buffers.give(full)
+        this.#place.buffers.give(full)
         this.#writing = null
       })
     this.#writing = run

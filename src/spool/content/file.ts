@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises'
 import type { Content } from '../../mail/content.ts'
-import type { KeptStretches } from './fresh.ts'
 
-const READ_BYTES = 262_144
+// Larger ones are mapped and unmapped each time, and cost more than they save
+const READ_BYTES = 65_536
 
 /** Content that lies in a file. Each chunk is a buffer of its own. Ends with an error if the file is shorter than `size`. */
 export const fileContent = (path: string, size: number): Content => ({
@@ -10,18 +10,6 @@ export const fileContent = (path: string, size: number): Content => ({
   bytes: null,
   stream: () => readFile(path, size),
 })
-
-/** Content that was just written to a file, and is read from memory until it is released. */
-export const freshContent = (path: string, size: number, kept: KeptStretches): Content => ({
-  size,
-  bytes: null,
-  stream: () => (kept.stretches === null ? readFile(path, size) : readStretches(kept.stretches)),
-  release: () => kept.drop(),
-})
-
-async function* readStretches(stretches: readonly Buffer[]): AsyncGenerator<Buffer> {
-  yield* stretches
-}
 
 async function* readFile(path: string, size: number): AsyncGenerator<Buffer> {
   const file = await open(path, 'r')

@@ -1,6 +1,6 @@
 import { type Content, memoryContent } from '../../mail/content.ts'
 import { type ContentWriter, SpoolUnavailable } from '../contract.ts'
-import { freshContent } from './file.ts'
+import { fileContent } from './file.ts'
 import { type ContentPlace, FileWriter } from './file-writer.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -41,7 +41,7 @@ export class SpoolWriter implements ContentWriter {
       this.#content = memoryContent(this.#memory.subarray(0, this.#size))
     } else {
       const name = await this.#file.finish()
-      this.#content = freshContent(this.#place.folder.path(name), this.#size, this.#file.kept)
+      this.#content = fileContent(this.#place.folder.path(name), this.#size)
     }
     owners.set(this.#content, this)
     return this.#content

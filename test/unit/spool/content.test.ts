@@ -160,24 +160,3 @@ test('A plan too few is a mistake of the caller.', async (t) => {
   const { spool } = await openTestSpool(t)
   await assert.rejects(spool.put(message(['a@a.test', 'b@a.test']), [deliver('a.test')]), RangeError)
 })
-
-test('Fresh content reads the same from memory, while it is released, and from its file afterwards.', async (t) => {
-  const { spool, path } = await openTestSpool(t, { contentInRowBytes: 1000 })
-  const bytes = randomBytes(600_000)
-  const content = await write(spool.receive(), bytes, 7777)
-  const { leases } = await spool.put(message(['a@a.test'], 0, { content }), [deliver('a.test', START, START + HOUR)])
-  const fresh = leases[0]?.content
-  assert.ok(fresh?.release)
-  const [file = ''] = files(path)
-  writeFileSync(file, Buffer.alloc(bytes.length))
-  const readers = [fresh.stream()[Symbol.asyncIterator](), fresh.stream()[Symbol.asyncIterator]()]
-  const begun = await Promise.all(readers.map(async (reader) => [await reader.next(), await reader.next()]))
-  fresh.release()
-  for (const [i, reader] of readers.entries()) {
-    const chunks = (begun[i] ?? []).map(({ value }) => value ?? Buffer.alloc(0))
-    for (let next = await reader.next(); next.done !== true; next = await reader.next()) chunks.push(next.value)
-    assert.ok(Buffer.concat(chunks).subarray(-bytes.length).equals(bytes), 'who began in memory goes on in memory')
-  }
-  const again = await readAll(fresh, LIMIT)
-  assert.ok(again.subarray(-bytes.length).equals(Buffer.alloc(bytes.length)), 'released: the file is read')
-})
