@@ -80,8 +80,19 @@ export function openReadOnly(path: string, cacheBytes: number): Connection {
   return db
 }
 
-/** Copies the log into the database where nobody is in the way. For idle moments: it syncs both files. */
-export const checkpoint = (db: Connection): unknown => db.pragma('wal_checkpoint(PASSIVE)')
+/**
+ * Copies the log into the database where nobody is in the way. For idle moments: it syncs both files.
+ * False if the disk is too full for that: what is in the log is as safe there.
+ */
+export function checkpoint(db: Connection): boolean {
+  try {
+    db.pragma('wal_checkpoint(PASSIVE)')
+    return true
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'SQLITE_FULL') throw error
+    return false
+  }
+}
 
 const SHRINK_PAGES = 64
 

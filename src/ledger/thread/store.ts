@@ -25,7 +25,7 @@ export function openStore(db: Connection, settings: LedgerSettings): Store<Ledge
     },
     // So that a question is answered with all that has arrived
     beforeBegin: () => intake.commit(),
-    idle: () => checkpoint(db),
+    idle: () => void checkpoint(db),
     control: (message) => intake.connect((message as { port: MessagePort }).port),
     close: () => intake.close(),
   }

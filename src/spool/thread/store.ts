@@ -189,9 +189,19 @@ function lapse({ db, state, lessor }: Parts, now: number): void {
 }
 
 function idle({ state, space }: Parts): void {
-  // A commit of its own, as nothing else commits now; left for later on a full disk
-  if (!space.isFull) state.journal.sweep(1)
+  if (!space.isFull) sweepApart(state, space)
   space.restore()
+}
+
+/** A commit of its own, as nothing else commits now. A disk that turns out to be full here is no reason to end. */
+function sweepApart({ journal }: SpoolState, space: Space): void {
+  try {
+    journal.sweep(1)
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code !== 'SQLITE_FULL') throw error
+    space.failed(code)
+  }
 }
 
 function setAsideUnknown({ db, damage, state }: Parts, unknown: readonly [number, string][], now: number): void {
