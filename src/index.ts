@@ -19,6 +19,7 @@ export type {
   SessionView,
   TransactionView,
 } from './inspect/plugin.ts'
+export { type Trial, type TrialResult, tryPlugin } from './inspect/try-plugin.ts'
 export { type Address, formatAddress, parseAddress } from './mail/address.ts'
 export { type Content, memoryContent, readAll } from './mail/content.ts'
 export type { Envelope, Recipient, ReversePath } from './mail/envelope.ts'
