@@ -79,8 +79,13 @@ test('what is over the limits of clamd is deferred, or what is configured, and n
   const clamd = await startClamd(t, { more: { StreamMaxLength: '1M', MaxScanSize: '300K' } })
   const { send, sink, daemon } = await relay(t, { clamd: clamd.address, overLimits: 'hold' })
   const tooLong = mail({ body: 'far too long for it\r\n'.repeat(100_000) }).bytes
-  for (let i = 0; i < 3; i++)
-    assert.match(await send(tooLong), /^250|^451/, 'held, or deferred where clamd gave no reason')
+  // Often clamd hangs up before it has given its reason; then the message is deferred, and tried again
+  let said = await send(tooLong)
+  for (let tries = 1; tries < 30 && !said.startsWith('250'); tries++) {
+    assert.match(said, /^451/)
+    said = await send(tooLong)
+  }
+  assert.match(said, /^250/, 'held once clamd gave its reason')
   const tooDeep = withAttachment('big.zip', zip('big.txt', Buffer.concat([Buffer.alloc(500_000, 'x'), eicar()])))
   assert.match(await send(tooDeep), /^250/)
   assert.match(await send(mail().bytes), /^250/)

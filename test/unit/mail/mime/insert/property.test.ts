@@ -160,6 +160,9 @@ function checkBody(before: Placed, after: Placed, addition: Addition, place: str
   if (before.content.length > 0) assert.deepEqual(atEnd.toString('latin1'), before.content.toString('latin1'))
 }
 
+// Nobody writes a message in more ways than this, and each has to be read
+const MOST_FORMS = 6
+
 test('every attachment and every other byte stays, and every body has the text', async () => {
   const property = fc.asyncProperty(
     tree,
@@ -175,7 +178,8 @@ test('every attachment and every other byte stays, and every body has the text',
       const found = await put(old, { place }, addition)
       const chosen = new Set(bodiesOf(before.root, place))
       if (!Buffer.isBuffer(found)) {
-        assert.deepEqual([found, chosen.size], ['no-body', 0])
+        assert.equal(found, chosen.size > MOST_FORMS ? 'too-large' : 'no-body')
+        assert.ok(chosen.size === 0 || chosen.size > MOST_FORMS, `${chosen.size} bodies`)
         return
       }
       const after = readMime(found)
