@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
+import { isFree, isOpen } from '../../scripts/lib/quickstart/ports.ts'
 
 // Below Linux's ephemeral range, so that no outgoing connection takes a port between the choice and its use.
 const LOWEST = 10_000
@@ -14,7 +13,7 @@ export async function freePort(): Promise<number> {
   for (;;) {
     next = next >= HIGHEST ? LOWEST : next + 1
     const port = next
-    if (await bindable(port)) return port
+    if (await isFree(port)) return port
   }
 }
 
@@ -25,28 +24,5 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
-async function bindable(port: number): Promise<boolean> {
-  const server = createServer()
-  try {
-    server.listen(port, '127.0.0.1')
-    await once(server, 'listening')
-    return true
-  } catch {
-    return false
-  } finally {
-    server.close()
-  }
-}
-
 /** Whether something on 127.0.0.1 takes connections at `port`. */
-export async function answers(port: number): Promise<boolean> {
-  const socket = connect({ host: '127.0.0.1', port })
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
-}
+export const answers = isOpen

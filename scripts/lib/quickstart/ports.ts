@@ -7,7 +7,8 @@ export async function freePort(preferred: number): Promise<number> {
   throw new Error(`no free port from ${preferred} to ${preferred + 199}`)
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Whether nothing listens there. */
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer()
   try {
     server.listen(port, '127.0.0.1')
