@@ -27,4 +27,6 @@ export interface Envelope {
   readonly body: '7bit' | '8bitmime'
   /** RFC 8689. */
   readonly requireTls: boolean
+  /** Leaves only over a path that the register of secure domains calls proven, and is never quoted in a notice. */
+  readonly sensitive?: true
 }
