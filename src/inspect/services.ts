@@ -1,3 +1,4 @@
+import type { Address } from '../mail/address.ts'
 import type { Resolver } from '../net/dns.ts'
 import { OptionsError } from './options.ts'
 import type { WorkerPool } from './pool/pool.ts'
@@ -11,6 +12,27 @@ export interface Services {
   readonly domains: ReadonlySet<string>
   readonly resolver: Resolver
   readonly pool: WorkerPool
+  /** Whether the register of secure domains lists the domain (lower-case A-labels) as secure at this moment. Left out: there is no register. */
+  readonly secureDomains?: (domain: string) => boolean
+  /** Whether the route of a domain of ours never leads over a path in clear: a store or socket here, or TLS that is required and verified. Left out: none is known to. */
+  readonly provenRoute?: (domain: string) => boolean
+  /** Left out: no certificate of any recipient is known. */
+  readonly certificates?: RecipientCertificates
+}
+
+/** Finds the certificates that a message to an address can be encrypted with. */
+export interface RecipientCertificates {
+  /**
+   * Usable ones (valid now, RSA, meant for encryption) for the whole address, newest first; empty: none is
+   * known. From memory, at once; never throws.
+   */
+  find(address: Address): readonly RecipientCertificate[]
+}
+
+export interface RecipientCertificate {
+  /** SHA-256 over the certificate (DER), lower-case hex. */
+  readonly fingerprint: string
+  readonly pem: string
 }
 
 /** What a built-in plugin is made with. */
