@@ -29,7 +29,33 @@ export interface Encrypted {
   readonly message: Uint8Array
 }
 
+const MOST_BYTES = 128 * 1024 * 1024
+const MOST_CERTIFICATES = 100
+
 /** Makes an S/MIME message (RFC 8551) of the message that is the job's content. */
-export async function encryptJob(_args: EncryptArgs, _input: JobInput): Promise<Encrypted> {
-  throw new Error('not built yet')
+export async function encryptJob(args: EncryptArgs, input: JobInput): Promise<Encrypted> {
+  const { certificates, sign, outerSubject, maxBytes = MOST_BYTES, maxCertificates = MOST_CERTIFICATES } = args
+  if (certificates.length === 0) throw new Error('there is no certificate to encrypt with')
+  if (certificates.length > maxCertificates) throw new Error(`${certificates.length} certificates are too many`)
+  const message = await collected(input, maxBytes)
+  // loaded by the threads that need it, and when they do
+  const { smimeMessage } = await import('./message.ts')
+  // a worker thread, where the clock of the seam does not reach
+  const made = smimeMessage(message, { certificates, sign, outerSubject, now: Date.now() })
+  return { message: alone(made) }
 }
+
+async function collected(input: JobInput, most: number): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  let size = 0
+  for await (const piece of input.stream()) {
+    size += piece.length
+    if (size > most) throw new Error(`the message has more than ${most} bytes`)
+    pieces.push(piece)
+  }
+  const [only] = pieces
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
+}
+
+/** Bytes that share memory with others would take all of it along to the main thread. */
+const alone = (bytes: Buffer): Uint8Array => (bytes.buffer.byteLength === bytes.length ? bytes : new Uint8Array(bytes))
