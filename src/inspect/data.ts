@@ -1,3 +1,4 @@
+import { sha256Of } from '../mail/digest.ts'
 import { CONTINUE, type Verdict } from '../mail/verdict.ts'
 import {
   type ContentLimits,
@@ -11,7 +12,7 @@ import {
 import { formatFields } from './fields.ts'
 import { type Links, PHASES } from './links.ts'
 import type { ChainMessage } from './message.ts'
-import { type ContentOutcome, merge, type Outcome } from './outcome.ts'
+import { type Changes, type ContentOutcome, merge, type Outcome, withChanges } from './outcome.ts'
 import type { Answer, Inspector, MessageView, Modification, Modifier, Phase, Removal } from './plugin.ts'
 import { attempt, deferred, type Inspected, inspectWith, type Link, type RunContext, record } from './run.ts'
 import { checkModifications } from './valid.ts'
@@ -42,24 +43,46 @@ export async function inspectContent(
   gone: AbortSignal,
 ): Promise<ContentOutcome> {
   const passage = { message, limits, context, gone }
-  let step: Step = { draft: begin(message, links.ownFields), outcome: message.earlier }
+  const begun = begin(message, links.ownFields)
+  let step: Step = { draft: begun.draft, outcome: message.earlier }
   for (const phase of PHASES) {
     if (isOver(step.outcome)) break
     step = await inspectPhase(links, phase, passage, step)
     step = await modifyPhase(links, phase, passage, step)
   }
   const { prefix, content, eightBit } = step.draft
-  return { ...step.outcome, prefix, content, eightBit }
+  const { names: stripped } = begun
+  return { ...step.outcome, prefix, content, eightBit, ...(stripped.length > 0 && { stripped }) }
 }
 
 const isOver = ({ verdict: { action } }: Outcome): boolean =>
   action === 'reject' || action === 'defer' || action === 'discard'
 
 /** Our own marks from elsewhere are not to be believed, and do not pass. */
-function begin({ prefix, content, header }: ChainMessage, ownFields: readonly string[]): Draft {
+function begin({ prefix, content, header }: ChainMessage, ownFields: readonly string[]): Removed {
   const came: Draft = { prefix: EMPTY, content, header, eightBit: null }
-  const clean = ownFields.reduce((draft, name) => withoutFields(draft, name, () => true), came)
-  return { ...clean, prefix }
+  const { draft, names } = without(
+    came,
+    ownFields.map((name) => ({ name })),
+  )
+  return { draft: { ...draft, prefix }, names }
+}
+
+interface Removed {
+  readonly draft: Draft
+  /** Of those fields that there were. */
+  readonly names: readonly string[]
+}
+
+function without(from: Draft, removals: readonly Removal[]): Removed {
+  let draft = from
+  const names: string[] = []
+  for (const { name, matches } of removals) {
+    const left = withoutFields(draft, name, (value) => isWanted(matches, value))
+    if (left !== draft) names.push(name)
+    draft = left
+  }
+  return { draft, names }
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -70,10 +93,14 @@ async function inspectPhase(links: Links, phase: Phase, passage: Passage, step: 
   const look = viewer(passage, step)
   const said = await Promise.all(inspectors.map((link) => inspect(link, passage, look)))
   const fields = said.flatMap((outcome) => outcome.fields)
-  const draft = said
-    .flatMap((outcome) => outcome.removals)
-    .reduce((left, { name, matches }) => withoutFields(left, name, (value) => isWanted(matches, value)), step.draft)
-  return { draft: withFields(draft, formatFields(fields)), outcome: merge([step.outcome, ...said]) }
+  const heard: Outcome[] = []
+  let { draft } = step
+  for (const outcome of said) {
+    const removed = without(draft, outcome.removals)
+    draft = removed.draft
+    heard.push(withChanges(outcome, removed.names.length === 0 ? {} : { removed: removed.names }))
+  }
+  return { draft: withFields(draft, formatFields(fields)), outcome: merge([step.outcome, ...heard]) }
 }
 
 /** A field that a plugin cannot judge goes: it was not to be believed. */
@@ -108,12 +135,13 @@ async function modify(link: Link<Modifier>, passage: Passage, step: Step): Promi
   const look = viewer(passage, step)
   const ran = await attempt(link, context, gone, async (signal) => {
     const changes = checkModifications(await link.plugin.modify(look(signal)))
-    return { changes, draft: await modified(step.draft, changes, limits) }
+    const draft = await modified(step.draft, changes, limits)
+    const applies = mayApply(link, changes)
+    return { changes, draft, applies, changed: applies ? await changesOf(changes, step.draft, draft) : {} }
   })
   if ('error' in ran) return failed(step, record(link, place, context, deferred(link, place, context, ran.error), ran))
-  const { changes, draft } = ran.value
-  const applies = mayApply(link, changes)
-  const outcome = record(link, place, context, CONTINUE, ran, describe(changes, applies))
+  const { changes, draft, applies, changed } = ran.value
+  const outcome = withChanges(record(link, place, context, CONTINUE, ran, describe(changes, applies)), changed)
   return { draft: applies ? draft : step.draft, outcome: merge([step.outcome, outcome]) }
 }
 
@@ -126,6 +154,22 @@ function mayApply({ mode }: Link, changes: readonly Modification[]): boolean {
   if (mode === 'observe') return false
   return mode === 'enforce' || changes.every((change) => change.do === 'addHeader')
 }
+
+/** For the record: names of fields, and the hashes of the whole message around new content. */
+async function changesOf(changes: readonly Modification[], before: Draft, after: Draft): Promise<Changes> {
+  const named = (what: 'addHeader' | 'removeHeader') =>
+    changes.flatMap((change) => (change.do === what ? [change.name] : [])).slice(0, MOST_NAMED)
+  const [added, removed] = [named('addHeader'), named('removeHeader')]
+  const isReplaced = changes.some((change) => change.do === 'replaceContent')
+  return {
+    ...(added.length > 0 && { added }),
+    ...(removed.length > 0 && { removed }),
+    ...(isReplaced && { replaced: { before: await hashOf(before), after: await hashOf(after) } }),
+  }
+}
+
+const MOST_NAMED = 20
+const hashOf = ({ prefix, content }: Draft) => sha256Of(prefix, content)
 
 function describe(changes: readonly Modification[], applies: boolean): string | null {
   if (changes.length === 0) return null

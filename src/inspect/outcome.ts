@@ -18,6 +18,17 @@ export interface PluginResult {
   readonly ms: number
   /** What it found besides, as plain data. */
   readonly facts?: Readonly<Record<string, unknown>>
+  /** What it changed of the message; left out where nothing. */
+  readonly changed?: Changes
+}
+
+/** Each is left out where there was nothing of it. */
+export interface Changes {
+  /** Names of header fields. */
+  readonly added?: readonly string[]
+  readonly removed?: readonly string[]
+  /** SHA-256 of the whole message, lower-case hex, where new content took the place of the old. */
+  readonly replaced?: { readonly before: string; readonly after: string }
 }
 
 export type HeaderPair = readonly [name: string, value: string]
@@ -40,9 +51,18 @@ export interface ContentOutcome extends Outcome {
   readonly content: Content
   /** Whether new content holds bytes above 127; null where it is as it came. */
   readonly eightBit: boolean | null
+  /** Names of header fields that only plugins of ours give, and that the message brought along; left out where none. */
+  readonly stripped?: readonly string[]
 }
 
 export const NOTHING: Outcome = { verdict: CONTINUE, plugin: null, fields: [], results: [] }
+
+/** An outcome of one plugin with what it changed. */
+export function withChanges<O extends Outcome>(outcome: O, changed: Changes): O {
+  if (Object.keys(changed).length === 0) return outcome
+  const results = outcome.results.map((result) => ({ ...result, changed: { ...result.changed, ...changed } }))
+  return { ...outcome, results }
+}
 
 /** Several outcomes as one: the worst verdict, the earliest of equals, and all that was tagged and recorded. */
 export function merge(outcomes: readonly Outcome[]): Outcome {

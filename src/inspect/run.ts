@@ -4,7 +4,7 @@ import { reply } from '../mail/reply.ts'
 import type { Verdict } from '../mail/verdict.ts'
 import type { Metrics } from '../metrics.ts'
 import { applyMode } from './mode.ts'
-import type { Hook, Outcome, PluginResult } from './outcome.ts'
+import { type HeaderPair, type Hook, type Outcome, type PluginResult, withChanges } from './outcome.ts'
 import type { Answer, Mode, Plugin, Removal } from './plugin.ts'
 import { checkAnswer } from './valid.ts'
 import type { Condition } from './when.ts'
@@ -54,8 +54,12 @@ export async function inspectWith(
   const { verdict, add, remove, facts } = ran.value
   const outcome = record(link, place, context, verdict, { ms: ran.ms, ...(facts !== undefined && { facts }) })
   if (link.mode === 'observe') return { ...outcome, removals: [] }
-  return { ...outcome, fields: [...outcome.fields, ...(add ?? [])], removals: remove ?? [] }
+  const fields = [...outcome.fields, ...(add ?? [])]
+  return withChanges({ ...outcome, fields, removals: remove ?? [] }, addedFields(fields))
 }
+
+const addedFields = (fields: readonly HeaderPair[]) =>
+  fields.length === 0 ? {} : { added: fields.map(([name]) => name) }
 
 /** `defer`, because the plugin failed; the cause is for the log only. */
 export function deferred(link: Link, { hook, session }: Place, { log }: RunContext, error: unknown): Verdict {

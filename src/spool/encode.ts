@@ -1,6 +1,6 @@
 import { type Address, formatAddress } from '../mail/address.ts'
 import type { Envelope, NotifyCondition, Recipient, ReversePath } from '../mail/envelope.ts'
-import { parseQueueId, type QueueId } from '../mail/queue-id.ts'
+import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
 import { type Reply, replyText } from '../mail/reply.ts'
 import type { DeliveryPlan, Hold, NewMessage, Outcome, QueueFilter, RecipientResult } from './contract.ts'
 import { entryData } from './thread/journal.ts'
@@ -40,12 +40,13 @@ export function putRow(id: number, message: NewMessage, plans: readonly Delivery
 
 const pathText = (path: ReversePath): string | null => (path === null ? null : formatAddress(path))
 
-const flags = ({ ret, smtputf8, body, requireTls }: Envelope): number =>
+const flags = ({ ret, smtputf8, body, requireTls, sensitive }: Envelope): number =>
   (ret === 'full' ? FLAG.retFull : 0) |
   (ret === 'hdrs' ? FLAG.retHeaders : 0) |
   (smtputf8 ? FLAG.smtputf8 : 0) |
   (body === '8bitmime' ? FLAG.body8bit : 0) |
-  (requireTls ? FLAG.requireTls : 0)
+  (requireTls ? FLAG.requireTls : 0) |
+  (sensitive ? FLAG.sensitive : 0)
 
 function putRecipients({ rcptTo }: Envelope, plans: readonly DeliveryPlan[]): PutRecipient[] {
   const rows: PutRecipient[] = []
@@ -103,9 +104,15 @@ function discardedData({ rcptTo }: Envelope, plans: readonly DeliveryPlan[]): st
 export const settleRow = (outcome: Outcome, notifications: readonly PutRow[]): SettleRow => [
   idOf(outcome.queueId),
   outcome.results.map(resultRow),
-  JSON.stringify(outcome.facts),
+  JSON.stringify(settledFacts(outcome, notifications)),
   notifications,
 ]
+
+/** With the notices that go into the same commit; of a failure always, so that none is told from not known. */
+function settledFacts({ facts, results }: Outcome, notifications: readonly PutRow[]): Outcome['facts'] {
+  if (notifications.length === 0 && !results.some(({ state }) => state.is === 'failed')) return facts
+  return { ...facts, notices: notifications.map(([id]) => formatQueueId(id)) }
+}
 
 function resultRow({ index, state }: RecipientResult): ResultRow {
   if (state.is === 'noticed') return [index, 'noticed', null, 0, false, null, null]
