@@ -15,6 +15,8 @@ export interface ApiMessage {
   readonly sender: string
   readonly size: number
   readonly messageId: string | null
+  /** Leaves over a proven path only, and no notice quotes it. */
+  readonly sensitive: boolean
   readonly recipients: readonly ApiRecipient[]
 }
 

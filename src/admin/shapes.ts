@@ -20,7 +20,7 @@ const moment = (ms: number): string => new Date(ms).toISOString()
 const momentOrNull = (ms: number | null): string | null => (ms === null ? null : moment(ms))
 
 export function toApiMessage(entry: QueueEntry): ApiMessage {
-  const { queueId, receivedAt, client, sender, size, messageId, recipients } = entry
+  const { queueId, receivedAt, client, sender, size, messageId, sensitive = false, recipients } = entry
   return {
     queueId,
     receivedAt: moment(receivedAt),
@@ -28,6 +28,7 @@ export function toApiMessage(entry: QueueEntry): ApiMessage {
     sender,
     size,
     messageId,
+    sensitive,
     recipients: recipients.map(toApiRecipient),
   }
 }

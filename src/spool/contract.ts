@@ -230,6 +230,8 @@ export interface QueueEntry {
   readonly sender: string
   readonly size: number
   readonly messageId: string | null
+  /** Of its envelope. */
+  readonly sensitive?: true
   readonly recipients: readonly QueueRecipient[]
 }
 

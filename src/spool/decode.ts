@@ -31,6 +31,10 @@ export const toContent = (
   pathOf: (file: string) => string,
 ): Content => (file === null ? memoryContent(blob) : prefixedContent(blob, fileContent(pathOf(file), size)))
 
+/** A row of the time before there was such a mark has none. */
+export const isSensitive = (flags: number): { sensitive?: true } =>
+  (flags & FLAG.sensitive) === 0 ? {} : { sensitive: true }
+
 const toEnvelope = (
   mailFrom: string | null,
   envid: string | null,
@@ -44,6 +48,7 @@ const toEnvelope = (
   smtputf8: (flags & FLAG.smtputf8) !== 0,
   body: (flags & FLAG.body8bit) !== 0 ? '8bitmime' : '7bit',
   requireTls: (flags & FLAG.requireTls) !== 0,
+  ...isSensitive(flags),
 })
 
 const toRecipient = ([, address, orcpt, notify]: LeaseRecipient): Recipient => ({

@@ -2,7 +2,7 @@ import { startThread, type ThreadClient } from '../db/client.ts'
 import type { Content } from '../mail/content.ts'
 import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
 import type { Hold, QueueEntry, QueueFilter, QueuePage, QueueRecipient, QueueState } from './contract.ts'
-import { toContent, toHold } from './decode.ts'
+import { isSensitive, toContent, toHold } from './decode.ts'
 import { filterRow, idOf } from './encode.ts'
 import type { EntryRecipientRow, EntryRow, ReaderData, ReaderOps } from './read/rows.ts'
 import { HELD } from './wire.ts'
@@ -72,9 +72,10 @@ export class QueueReader {
   }
 }
 
-const toEntry = ({ id, recipients, ...row }: EntryRow, now: number): QueueEntry => ({
+const toEntry = ({ id, recipients, flags, ...row }: EntryRow, now: number): QueueEntry => ({
   queueId: formatQueueId(id),
   ...row,
+  ...isSensitive(flags),
   recipients: recipients.map((recipient) => toRecipient(recipient, now)),
 })
 

@@ -11,7 +11,7 @@ export const LEASED = 1
 export const HELD = 2
 
 /** Bits of `message.flags`. */
-export const FLAG = { retFull: 1, retHeaders: 2, smtputf8: 4, body8bit: 8, requireTls: 16 } as const
+export const FLAG = { retFull: 1, retHeaders: 2, smtputf8: 4, body8bit: 8, requireTls: 16, sensitive: 32 } as const
 
 /** Bits of `recipient.notify`. */
 export const NOTIFY = { never: 1, success: 2, failure: 4, delay: 8 } as const

@@ -10,6 +10,7 @@ interface Found extends EntryRecipientRow {
   readonly sender: string
   readonly size: number
   readonly messageId: string | null
+  readonly flags: number
 }
 
 // A page is returned after this even if it is not full: looking on takes another call
@@ -17,7 +18,7 @@ const BUDGET_MS = 250
 const WINDOW = 2000
 
 const COLUMNS = `m.id, m.received_at AS receivedAt, m.client, ifnull(m.mail_from, '<>') AS sender,
-  m.size + length(m.prefix) AS size, m.message_id AS messageId,
+  m.size + length(m.prefix) AS size, m.message_id AS messageId, m.flags,
   r.n, r.address, d.name AS destination, r.state, r.due_at AS dueAt, r.attempts, r.last_reply AS lastReply,
   r.hold, r.hold_until AS holdUntil, d.blocked_until AS blockedUntil, d.reason`
 
@@ -72,10 +73,10 @@ function list(scan: Scan<Found>, { filter, after, limit }: ListRow): ReaderOps['
 /** Recipients come in the order of their messages. */
 function entries(rows: readonly Found[]): EntryRow[] {
   const list: (EntryRow & { recipients: EntryRecipientRow[] })[] = []
-  for (const { id, receivedAt, client, sender, size, messageId, ...recipient } of rows) {
+  for (const { id, receivedAt, client, sender, size, messageId, flags, ...recipient } of rows) {
     const last = list.at(-1)
     if (last?.id === id) last.recipients.push(recipient)
-    else list.push({ id, receivedAt, client, sender, size, messageId, recipients: [recipient] })
+    else list.push({ id, receivedAt, client, sender, size, messageId, flags, recipients: [recipient] })
   }
   return list
 }

@@ -15,6 +15,7 @@ export interface EntryRow {
   readonly sender: string
   readonly size: number
   readonly messageId: string | null
+  readonly flags: number
   readonly recipients: readonly EntryRecipientRow[]
 }
 

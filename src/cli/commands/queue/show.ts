@@ -54,7 +54,7 @@ async function showContent({ api, terminal, by }: Session, path: string, part: '
 }
 
 function describe(message: ApiMessage, now: number): string[] {
-  const { queueId, receivedAt, client, sender, size, messageId, recipients } = message
+  const { queueId, receivedAt, client, sender, size, messageId, sensitive, recipients } = message
   const age = formatSpan(now - Date.parse(receivedAt))
   return [
     `Queue id    ${queueId}`,
@@ -63,6 +63,7 @@ function describe(message: ApiMessage, now: number): string[] {
     `Sender      ${sender}`,
     `Message-ID  ${messageId ?? 'none'}`,
     `Size        ${formatSize(size)}`,
+    ...(sensitive ? ['Sensitive   leaves over a proven path only'] : []),
     ...recipients.flatMap((recipient) => ['', ...describeRecipient(recipient, now)]),
   ]
 }
