@@ -106,6 +106,14 @@ function* mailDoesNotComeBack(config: Config): Iterable<Complaint> {
   }
 }
 
+function* registerDoesNotComeBack(config: Config): Iterable<Complaint> {
+  for (const { domain, nextHop } of config.secureDomains?.entries ?? []) {
+    if (nextHop === null || !leadsHere(config, nextHop.host, nextHop.port)) continue
+    const message = `the next hop of ${domain}, ${nextHop.host}:${nextHop.port}, is this server itself: mail would go round in circles`
+    yield { path: ['secureDomains', 'file'], message }
+  }
+}
+
 function leadsHere({ hostname, listeners }: Config, host: string, port: number): boolean {
   return listeners.some(({ address, port: own }) => own === port && own !== 0 && meansUs(host, hostname, address))
 }
@@ -169,6 +177,7 @@ const CONTRADICTIONS: readonly Check[] = [
   certificatesAreAskedFor,
   domainsGoOneWay,
   mailDoesNotComeBack,
+  registerDoesNotComeBack,
   queueMakesSense,
   socketFits,
   pluginsStandOnce,

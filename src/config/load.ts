@@ -7,12 +7,15 @@ import { readSource, type Source } from './document.ts'
 import { problemsOf } from './issues.ts'
 import type { Problem } from './problem.ts'
 import { schema } from './schema/schema.ts'
+import { readSecureDomains } from './secure-domains/load.ts'
 
 export interface LoadOptions {
   /** Where data lies, in place of the file's `state.dir`. Relative to the current folder. */
   readonly stateDir?: string
   /** Where `passwordEnv` looks. Default: nothing is set. */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** What a register of secure domains that is not there yet is: a problem (default), or empty, for whoever is about to make it. */
+  readonly missingRegister?: 'problem' | 'empty'
 }
 
 export type Loaded =
@@ -30,12 +33,14 @@ export function loadConfig(file: string, options: LoadOptions = {}): Loaded {
 }
 
 /** The same from a source that was already read. */
-export function loadSource(source: Source, { stateDir, env = {} }: LoadOptions): Loaded {
+export function loadSource(source: Source, { stateDir, env = {}, missingRegister }: LoadOptions): Loaded {
   const folder = dirname(source.file)
   const dir = stateDir === undefined ? writtenStateDir(source, folder) : resolve(stateDir)
   const parsed = parse(source, schema(fileContext(folder, dir, env)))
   if (!parsed.ok) return parsed
-  const config = completed({ ...parsed.value, state: { ...parsed.value.state, dir } }, source.file)
+  const read = readSecureDomains(parsed.value.secureDomains, finder(source), missingRegister)
+  if (!read.ok) return read
+  const config = completed({ ...parsed.value, state: { ...parsed.value.state, dir } }, source.file, read.secureDomains)
   const { problems, warnings } = crossChecks(config, finder(source))
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config, warnings }
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { checkCertificates } from './certificates.ts'
 import type { Finding } from './finding.ts'
 import { checkAddresses, checkHostname, checkPlugins, checkState } from './machine.ts'
+import { checkSecureDomains } from './secure-domains.ts'
 import { checkSigningKeys } from './signing-keys.ts'
 
 /**
@@ -12,6 +13,7 @@ import { checkSigningKeys } from './signing-keys.ts'
 export async function checkEnvironment(config: Config, clock: Clock = systemClock): Promise<readonly Finding[]> {
   const parts = await Promise.all([
     checkHostname(config),
+    checkSecureDomains(config, clock.now()),
     guarded('tls', checkCertificates(config, clock.now())),
     guarded('inspect', checkPlugins(config)),
     guarded('inspect', checkSigningKeys(config)),

@@ -1,9 +1,10 @@
 import type { z } from 'zod'
-import { type Context, path } from '../context.ts'
-import { key, optional, planned, refined, required, section } from '../fields.ts'
+import type { Context } from '../context.ts'
+import { key, optional, required, section } from '../fields.ts'
 import { choice, domain, duration, mailbox, text } from '../kinds.ts'
 import { clients } from './clients.ts'
-import { delivery, dns, ledger, notifications, spool, state } from './delivery.ts'
+import { delivery, ledger, notifications, spool, state } from './delivery.ts'
+import { dns } from './dns.ts'
 import { domains, recipientCheck } from './domains.ts'
 import { inspect } from './inspect.ts'
 import { limits } from './limits.ts'
@@ -11,6 +12,7 @@ import { listeners, tls } from './listeners.ts'
 import { admin, log, metrics, shutdown } from './operate.ts'
 import { queue } from './queue.ts'
 import { routes } from './route.ts'
+import { secureDomains } from './secure-domains.ts'
 
 const holds = section({
   deadline: key(duration('1m', '90d'), '5d', 'How long a message that a plugin held waits for a decision.'),
@@ -20,13 +22,6 @@ const holds = section({
     'What happens to it after that. reject: returned to its sender. release: delivered. discard: dropped.',
   ),
 })
-
-const secureDomains = (context: Context) => {
-  const keys = { file: required(path(context), 'secure-domains.csv', 'The register, one domain a line.') }
-  return refined(section(keys), (_, refuse) => {
-    refuse([], 'is not part of this version, and mail must not go out as if it were; routes.domains can require TLS')
-  })
-}
 
 // what the reference shows
 const CLIENTS = [
@@ -80,7 +75,12 @@ const whoAndWhere = (context: Context) => ({
   ),
   recipientCheck: key(recipientCheck(), {}, "How a domain's server is asked for its recipients (recipients: ask)."),
   routes: key(routes(context), {}, 'The way out for everything else.'),
-  secureDomains: planned(secureDomains(context)),
+  secureDomains: optional(
+    secureDomains(context),
+    { file: 'secure-domains.csv' },
+    'no domain is secure in this sense',
+    'The domains that mail must only reach over a proven path: never in clear, never by another way.',
+  ),
 })
 
 const howMuchAndHow = (context: Context) => ({

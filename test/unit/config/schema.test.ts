@@ -134,12 +134,6 @@ test('the configuration that the design shows is taken', () => {
   assert.deepEqual(domains.get('royal.example.test')?.route.hops, [{ host: 'mail.royal.example.test', port: 25 }])
 })
 
-test('what the design shows of later versions is known, checked and refused, so that nobody relies on it', () => {
-  const lines = said('secureDomains: { file: secure-domains.csv }')
-  assert.equal(lines.length, 1)
-  for (const line of lines) assert.match(line, /is not part of this version/)
-})
-
 test('a server may always send bounces, a device only where that is said', () => {
   const senders = (more: string) =>
     loaded(`clients: [{ name: a, networks: [10.0.0.1], senders: [a@b.test${more}] }]`).clients[0]?.senders
