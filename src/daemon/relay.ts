@@ -297,6 +297,7 @@ async function spoolOptions({ state, spool }: Config) {
 
 const dnsOptions = ({ dns }: Config) => ({
   servers: dns.servers.map(formatHostPort),
+  validating: dns.validating,
   timeoutMs: dns.timeout,
   tries: dns.attempts,
   deadlineMs: dns.deadline,

@@ -1,7 +1,10 @@
 import { Resolver as NodeResolver } from 'node:dns/promises'
 import type { Clock } from '../clock.ts'
+import { type HostPort, parseHostPort } from '../config/endpoint.ts'
+import { isLoopback } from '../config/loopback.ts'
 import { type DnsAnswer, type HostAddress, joinFamilies, type Resolver, reverseName, type TimedAnswer } from './dns.ts'
 import { DnsCache, type DnsCacheLimits } from './dns-cache.ts'
+import { ValidatingResolver } from './dns-validating.ts'
 
 export interface DnsOptions {
   /** `address`, `address:port` or `[address]:port` of resolvers; none: those of the system. */
@@ -17,6 +20,8 @@ export interface DnsOptions {
   /** Addresses of hosts that are not asked of the DNS, lower-case names. `localhost` always has its own (RFC 6761 section 6.3). */
   readonly hosts?: Readonly<Record<string, readonly string[]>>
   readonly cache?: Partial<DnsCacheLimits>
+  /** The servers validate DNSSEC, and run on this machine: what they vouch for is passed on, and TLSA records can be asked for. */
+  readonly validating?: boolean
 }
 
 /** Default limits of the cache: 10,000 answers, an hour, five minutes for "none", 3 s for failures. */
@@ -26,9 +31,31 @@ export const DNS_CACHE_DEFAULTS: DnsCacheLimits = { entries: 10_000, maxTtl: 360
 const UNKNOWN_TTL = 300
 const LOCALHOST: readonly string[] = ['127.0.0.1', '::1']
 
-/** A resolver that asks name servers, through a cache. */
+/** A resolver that asks name servers, through a cache. Throws Error where `validating` cannot be had with these servers. */
 export function createResolver(options: DnsOptions, clock: Clock): Resolver {
-  return new CachingResolver(options, clock)
+  return options.validating ? validating(options, clock) : new CachingResolver(options, clock)
+}
+
+// Each has a socket of its own
+const UNDER_WAY = 256
+
+function validating(options: DnsOptions, clock: Clock): Resolver {
+  const { servers = [], timeoutMs = 5_000, tries = 2, deadlineMs = 20_000, maxRecords = 100 } = options
+  const hosts = new Map(Object.entries({ localhost: LOCALHOST, ...options.hosts }))
+  const cache = { ...DNS_CACHE_DEFAULTS, ...options.cache }
+  const places = servers.map(validatingServer)
+  if (places.length === 0) throw new Error('a validating resolver must be named: the one on this machine')
+  return new ValidatingResolver(
+    { servers: places, timeoutMs, tries, deadlineMs, maxUnderWay: UNDER_WAY, maxRecords, hosts, cache },
+    clock,
+  )
+}
+
+/** RFC 7672 section 2.2: an AD bit that came over a network may be anybody's. */
+function validatingServer(server: string): { address: string; port: number } {
+  const place: HostPort | undefined = parseHostPort(server, 53)
+  if (place !== undefined && isLoopback(place.host)) return { address: place.host, port: place.port }
+  throw new Error(`${server} is not at a loopback address: what a resolver elsewhere says of DNSSEC cannot be believed`)
 }
 
 class CachingResolver implements Resolver {

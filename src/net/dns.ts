@@ -13,14 +13,26 @@ export interface Resolver {
   reverse(address: string): Promise<DnsAnswer<string>>
   /** TXT records, the strings of each joined without a space (RFC 7208 section 3.3). */
   resolveTxt(name: string): Promise<DnsAnswer<string>>
+  /** TLSA records (RFC 6698) at a name such as `_25._tcp.mx.example.test`. Not there where DNSSEC is not validated: they would mean nothing. */
+  resolveTlsa?(name: string): Promise<DnsAnswer<TlsaRecord>>
 }
 
 /** `none` is an answer that may be relied on; `failed` says nothing about the name and is always temporary. */
 export type DnsAnswer<T> =
-  | { readonly is: 'found'; readonly records: readonly T[] }
+  | ({ readonly is: 'found'; readonly records: readonly T[] } & Vouched)
   /** `nxdomain`: the name does not exist. `nodata`: it exists without such records. */
-  | { readonly is: 'none'; readonly why: 'nxdomain' | 'nodata' }
+  | ({ readonly is: 'none'; readonly why: 'nxdomain' | 'nodata' } & Vouched)
   | { readonly is: 'failed'; readonly cause: string }
+
+/** What is known of an answer beside its records. */
+export interface Vouched {
+  /** DNSSEC vouches for all of it: the AD bit of a validating resolver on this machine. Also for "there is none". */
+  readonly authentic?: true
+  /** Where the name is an alias: the name at the end of the chain of CNAMEs, lower case. Told of host addresses by a validating resolver. */
+  readonly canonical?: string
+  /** With `canonical`, where DNSSEC does not vouch for the whole: it does vouch for the name itself, being an alias. */
+  readonly aliasAuthentic?: true
+}
 
 export interface MxRecord {
   readonly preference: number
@@ -31,6 +43,14 @@ export interface MxRecord {
 export interface HostAddress {
   readonly address: string
   readonly family: 4 | 6
+}
+
+/** RFC 6698 section 2.1. The numbers are as they came, known ones or not. */
+export interface TlsaRecord {
+  readonly usage: number
+  readonly selector: number
+  readonly matching: number
+  readonly data: Buffer
 }
 
 /** An answer with the time that it may be kept, in seconds. */
@@ -46,12 +66,30 @@ export interface TimedAnswer<T> {
 export function joinFamilies(v4: TimedAnswer<HostAddress>, v6: TimedAnswer<HostAddress>): TimedAnswer<HostAddress> {
   const ttl = Math.min(v4.ttl, v6.ttl)
   const records = [v4, v6].flatMap(({ answer }) => (answer.is === 'found' ? answer.records : []))
-  if (records.length > 0) return { answer: { is: 'found', records }, ttl }
+  if (records.length > 0) return { answer: { is: 'found', records, ...jointly(v4.answer, v6.answer) }, ttl }
   const failed = [v4, v6].find(({ answer }) => answer.is === 'failed')
   if (failed) return { answer: failed.answer, ttl }
   // A name that has any record exists
   const nodata = [v4, v6].find(({ answer }) => answer.is === 'none' && answer.why === 'nodata')
-  return { answer: (nodata ?? v4).answer, ttl }
+  return { answer: none((nodata ?? v4).answer, jointly(v4.answer, v6.answer)), ttl }
+}
+
+function none(answer: DnsAnswer<HostAddress>, { authentic }: Vouched): DnsAnswer<HostAddress> {
+  if (answer.is !== 'none') return answer
+  return { is: 'none', why: answer.why, ...(authentic && { authentic }) }
+}
+
+/**
+ * What holds of both families. One that failed is left out: somebody who makes the question for the
+ * other family fail must not make a signed name look unsigned (RFC 7672 section 2.1.2).
+ */
+function jointly(...answers: readonly DnsAnswer<HostAddress>[]): Vouched {
+  const given = answers.filter((answer) => answer.is !== 'failed')
+  const authentic = given.every((answer) => answer.authentic === true)
+  const alias = given.find(({ canonical }) => canonical !== undefined)
+  if (alias?.canonical === undefined) return authentic ? { authentic } : {}
+  const aliasAuthentic = given.every((answer) => answer.authentic === true || answer.aliasAuthentic === true)
+  return { canonical: alias.canonical, ...(authentic ? { authentic } : aliasAuthentic ? { aliasAuthentic } : {}) }
 }
 
 /**

@@ -1,7 +1,8 @@
 import { type Context, path } from '../context.ts'
 import { type Field, forms, key, list, optional, refined, section } from '../fields.ts'
-import { choice, domain, duration, integer, ipAddress, ipPort, mailbox, percent, size } from '../kinds.ts'
+import { choice, domain, duration, integer, ipAddress, mailbox, percent, size } from '../kinds.ts'
 import type { Share, Size } from '../values.ts'
+import { pathSecurity } from './path-security.ts'
 
 /** Disk space that must stay free: so many bytes, or a share of the disk. */
 export type Reserve = { readonly is: 'bytes'; readonly bytes: Size } | { readonly is: 'share'; readonly share: Share }
@@ -64,25 +65,12 @@ export const delivery = section({
     'TLSv1.2',
     'The oldest version of TLS that is spoken with next hops.',
   ),
+  ...pathSecurity,
   timeouts: key(
     timeouts,
     {},
     'How long each step of sending may take. The defaults are those of RFC 5321 section 4.5.3.2.',
   ),
-})
-
-export const dns = section({
-  servers: key(list(ipPort(53), { max: 16 }), [], "Resolvers, as address or address:port. None: the system's."),
-  timeout: key(
-    duration('100ms', '1m'),
-    '5s',
-    'How long one question may take. A question without an answer defers mail, it never returns it.',
-  ),
-  attempts: key(integer(1, 10), 2, 'How often a question is put.'),
-  deadline: key(duration('1s', '5m'), '20s', 'How long an answer may take, all attempts and resolvers together.'),
-  cache: key(integer(0, 10_000_000, 'answers'), 10_000, 'How many answers are kept.'),
-  maxTtl: key(duration('1s', '7d'), '1h', 'The longest that an answer is kept, whatever its own time says.'),
-  negativeTtl: key(duration('0', '1h'), '5m', 'The longest that the absence of an answer is kept.'),
 })
 
 export const notifications = section({
