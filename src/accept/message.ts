@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { formatFields } from '../inspect/fields.ts'
-import type { ContentOutcome, Outcome } from '../inspect/outcome.ts'
+import type { ContentOutcome } from '../inspect/outcome.ts'
 import type { SessionView } from '../inspect/plugin.ts'
 import { formatPath } from '../mail/address.ts'
 import { type Content, prefixedContent } from '../mail/content.ts'
+import { sha256Of } from '../mail/digest.ts'
 import type { Envelope, Recipient } from '../mail/envelope.ts'
 import { type Header, HeaderReader } from '../mail/header.ts'
 import type { QueueId } from '../mail/queue-id.ts'
@@ -12,8 +14,9 @@ import type { ContentWriter, NewMessage, Stored } from '../spool/contract.ts'
 import { checkRoom, sizeLimit } from './checks.ts'
 import type { Core } from './core.ts'
 import { checkHeader, messageIdOf, missingFields } from './header-checks.ts'
-import { inOrderOfPut, type Judged, namesOf, type Part, partsOf } from './parts.ts'
+import { inOrderOfPut, type Judged, namesOf, type Part, partsOf, splitOf } from './parts.ts'
 import { planAll } from './plans.ts'
+import { receivedFacts } from './record.ts'
 import { queued, type Refusal } from './replies.ts'
 import type { OpenTransaction } from './transaction.ts'
 
@@ -32,6 +35,8 @@ interface Prepared {
   readonly prefix: Buffer
   readonly content: Content
   readonly messageId: string | null
+  /** As it came, and its SHA-256. */
+  readonly received: { readonly content: Content; readonly sha256: string }
 }
 
 /** A part in the spool. */
@@ -47,6 +52,8 @@ export class MessageSink implements DataSink {
   readonly #limit: number
   readonly #reader: HeaderReader
   readonly #writer: ContentWriter
+  /** Of what arrives, chunk by chunk: the thread is never kept for longer than the wire keeps it anyway. */
+  readonly #hash = createHash('sha256')
   readonly #startedAt: number
   /** Why the message will be refused once its end has come; what still arrives is dropped. */
   #refusal: Refusal | null = null
@@ -69,6 +76,7 @@ export class MessageSink implements DataSink {
       return true
     }
     if (this.#reader.wanting) this.#reader.push(chunk)
+    this.#hash.update(chunk)
     try {
       const written = this.#writer.write(chunk)
       return written === true ? true : written.catch((error: unknown) => this.#failed(error))
@@ -139,7 +147,8 @@ export class MessageSink implements DataSink {
     const prefix = Buffer.from(`${formatFields(open.outcome.fields)}${added?.fields ?? ''}`)
     // a body without a header must not become one by what is put before it (RFC 5322 section 2.1)
     const content = header.headless ? prefixedContent(EMPTY_LINE, written) : written
-    return { prefix, content, messageId: messageIdOf(header) ?? added?.messageId ?? null }
+    const received = { content: written, sha256: this.#hash.digest('hex') }
+    return { prefix, content, messageId: messageIdOf(header) ?? added?.messageId ?? null, received }
   }
 
   async #inspect(
@@ -171,24 +180,39 @@ export class MessageSink implements DataSink {
   }
 
   async #put(
-    { messageId }: Prepared,
+    { messageId, received }: Prepared,
     { part, outcome: { prefix, content, eightBit, ...outcome } }: Judged,
     info: DataInfo,
   ): Promise<Stored> {
-    const { open, wire } = this.#incoming
+    const { open, wire, view } = this.#incoming
     const { spool, planner, clock } = this.#core.ports
+    const isAsItCame = prefix.length === 0 && content === received.content
+    const sha256 = { received: received.sha256, stored: isAsItCame ? received.sha256 : await sha256Of(prefix, content) }
     const queueId = spool.newId()
+    const envelope = this.#envelope(part.rcptTo, eightBit ?? info.eightBit)
+    const plans = planAll(envelope, open, outcome, planner, clock.now())
     const message: NewMessage = {
       queueId,
-      envelope: this.#envelope(part.rcptTo, eightBit ?? info.eightBit),
+      envelope,
       prefix: Buffer.concat([this.#trace(queueId, part), prefix]),
       content,
       receivedAt: this.#startedAt,
       client: open.peer.client?.name ?? '*',
       messageId,
-      facts: { ...this.#facts(wire, outcome, info), ...splitOf(part) },
+      facts: receivedFacts({
+        open,
+        wire,
+        view,
+        protocol: this.#protocol(),
+        info,
+        part,
+        outcome,
+        sha256,
+        envelope,
+        plans,
+      }),
     }
-    return spool.put(message, planAll(message.envelope, open, outcome, planner, clock.now()))
+    return spool.put(message, plans)
   }
 
   #trace(queueId: QueueId, { rcptTo }: Part): Buffer {
@@ -212,23 +236,6 @@ export class MessageSink implements DataSink {
     const { open, wire } = this.#incoming
     const { extended, tls, user } = wire
     return protocolName({ extended, utf8: open.mail.smtputf8, tls: tls !== null, signedIn: user !== null })
-  }
-
-  #facts(wire: WireSession, outcome: Outcome, info: DataInfo): Readonly<Record<string, unknown>> {
-    const { open, view } = this.#incoming
-    const { tls } = wire
-    return {
-      transaction: open.name,
-      address: wire.remoteAddress,
-      helo: wire.helo,
-      protocol: this.#protocol(),
-      ...(view.remoteName !== null && { name: view.remoteName }),
-      ...(tls !== null && { tls: tls.protocol, cipher: tls.cipher }),
-      ...(tls?.clientFingerprint && { certificate: tls.clientFingerprint }),
-      ...(wire.user !== null && { user: wire.user }),
-      ...(info.normalised > 0 && { normalised: info.normalised }),
-      ...(outcome.results.length > 0 && { inspection: outcome.results }),
-    }
   }
 
   /** The message is ours, whatever happens from here on. */
@@ -288,7 +295,5 @@ export class MessageSink implements DataSink {
     })
   }
 }
-
-const splitOf = ({ split }: Part) => (split === null ? {} : { split })
 
 const EMPTY_LINE = Buffer.from('\r\n')
