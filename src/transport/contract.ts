@@ -53,8 +53,10 @@ export interface PathDecision {
   readonly stopped: { readonly text: string /** RFC 3463, such as `4.7.5`. */; readonly status: string } | null
   /** When to decide anew, milliseconds since 1970. */
   readonly until: number
-  /** Policies that were looked up, for TLS reports (RFC 8460). */
+  /** Policies that were looked up, for TLS reports (RFC 8460). Never empty: `no-policy-found` where there are none. */
   readonly reported: readonly ReportedPolicy[]
+  /** What went wrong while policies were looked up, each a result for TLS reports whatever becomes of the mail. */
+  readonly troubles?: readonly { readonly type: TlsFailureType; readonly text: string; readonly host: string | null }[]
 }
 
 export interface HostDemand {
@@ -62,8 +64,13 @@ export interface HostDemand {
   /** Why this host must not be tried, such as `not in the MTA-STS policy`; null: it may. */
   readonly refused: string | null
   readonly tls: DemandedTls
-  /** What `tls.verify` proves, for the record. */
+  /**
+   * What `tls.verify` proves, for the record. `unproven` with a `verify` (mode `opportunistic`): a policy that is
+   * only being tried, RFC 8461 section 5; what it says is for reports.
+   */
   readonly proves: Proof
+  /** What a policy that is only being tried has against this host, for reports; it may be tried all the same. */
+  readonly noted?: string
 }
 
 /** `unproven`: TLS, whoever answers. `clear`: TLS is not tried. */
@@ -93,6 +100,8 @@ export interface TlsResult {
   readonly policies: readonly ReportedPolicy[]
   readonly host: string
   readonly address: string
+  /** Our own address of the connection, where there was one. */
+  readonly localAddress?: string | null
   /** Null: it succeeded. RFC 8460 section 4.3. */
   readonly failure: { readonly type: TlsFailureType; readonly text: string } | null
 }
