@@ -13,8 +13,10 @@ export interface Ledger {
   connect(): MessagePort
   /** Messages that match, newest first, each with all of its entries. Bounded in time: a page may be short and still have a `next`. */
   trace(query: TraceQuery, page: { after: string | null; limit: number }): Promise<TracePage>
+  /** What happened between two times, in the order of the record, and what became of each: a line for each recipient. Bounded likewise. */
+  happenings(query: HappeningQuery, page: { after: string | null; limit: number }): Promise<HappeningPage>
   summary(): Promise<LedgerSummary>
-  /** Commits what has arrived, then closes. Afterwards everything rejects. */
+  /** Commits what has arrived, writes a checkpoint, then closes. Afterwards everything rejects. */
   close(): Promise<void>
 }
 
@@ -32,6 +34,59 @@ export interface TraceQuery {
   /** Received not before, and before; milliseconds since 1970. */
   readonly from?: number
   readonly to?: number
+  /** Where a recipient stands now (the one asked for, if one is): `pending`, `held`, `relayed`, `delivered`, `failed`, `removed`, `discarded`. */
+  readonly state?: string
+}
+
+export const HAPPENED = [
+  'received',
+  'held',
+  'released',
+  'deferred',
+  'relayed',
+  'delivered',
+  'failed',
+  'discarded',
+  'removed',
+  'rerouted',
+  'retried',
+  'notified',
+] as const
+export type Happened = (typeof HAPPENED)[number]
+
+/** `from` and `to` mean the time at which it happened; the rest of `message` which messages. */
+export interface HappeningQuery {
+  readonly what: Happened
+  readonly from: number
+  readonly to: number
+  readonly message?: Omit<TraceQuery, 'from' | 'to'>
+}
+
+export interface HappeningPage {
+  readonly happenings: readonly Happening[]
+  readonly next: string | null
+}
+
+/** Something that happened to one recipient, and where it stands now. Times are milliseconds since 1970. */
+export interface Happening {
+  readonly queueId: QueueId
+  readonly receivedAt: number | null
+  readonly client: string | null
+  readonly sender: string | null
+  readonly messageId: string | null
+  readonly size: number | null
+  readonly recipient: string
+  readonly at: number
+  /** The journal's name for it. */
+  readonly event: string
+  readonly reason: string | null
+  /** Of a hold, or the operator who did it. */
+  readonly owner: string | null
+  readonly state: string
+  readonly stateAt: number | null
+  /** The latest. */
+  readonly reply: string | null
+  readonly host: string | null
 }
 
 export interface TracePage {

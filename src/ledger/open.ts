@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { type Alarms, noAlarms } from '../alarms.ts'
 import type { Clock } from '../clock.ts'
 import { startThread, type ThreadClient } from '../db/client.ts'
 import { every } from '../db/every.ts'
@@ -8,6 +9,8 @@ import type { Log } from '../log.ts'
 import { formatQueueId, parseQueueId } from '../mail/queue-id.ts'
 import type { Metrics } from '../metrics.ts'
 import {
+  type HappeningPage,
+  type HappeningQuery,
   type Ledger,
   type LedgerSummary,
   LedgerUnavailable,
@@ -17,13 +20,15 @@ import {
   type TraceQuery,
 } from './contract.ts'
 import { type LedgerOptions, settings } from './options.ts'
+import { Teller } from './tell.ts'
 import { parseReceived } from './thread/keys.ts'
-import type { FoundMessage, LedgerData, LedgerOps, QueryRow } from './wire.ts'
+import type { FoundMessage, LedgerData, LedgerOps, LedgerReady, QueryRow } from './wire.ts'
 
 export interface LedgerSeams {
   readonly log: Log
   readonly metrics: Metrics
   readonly clock: Clock
+  readonly alarms?: Alarms
 }
 
 const TICK_MS = 1000
@@ -33,32 +38,39 @@ const MAX_PAGE = 1000
  * Opens the ledger in its folder and starts its thread. Rejects with FolderInUse if another
  * process has it, DatabaseRefused if newer code wrote it.
  */
-export async function openLedger(options: LedgerOptions, { log, metrics, clock }: LedgerSeams): Promise<Ledger> {
+export async function openLedger(options: LedgerOptions, seams: LedgerSeams): Promise<Ledger> {
+  const { log, metrics, clock } = seams
   const all = settings(options)
   await mkdir(all.path, { recursive: true, mode: 0o700 })
   const data: LedgerData = {
     settings: all,
+    now: clock.now(),
     path: join(all.path, 'ledger.db'),
     lockPath: join(all.path, 'ledger.lock'),
   }
-  const { client } = await startThread<LedgerOps, null>(
+  const teller = new Teller(log, seams.alarms ?? noAlarms)
+  const { client, ready } = await startThread<LedgerOps, LedgerReady>(
     { base: import.meta.url, name: './thread/ledger', data },
     {
       now: () => clock.now(),
       onBatch: ({ runMs, commitMs }) => metrics.observe('postern_ledger_query_seconds', (runMs + commitMs) / 1000),
-      onDeath: (error) => log.error({ error }, 'the ledger is gone; what happens is kept in the spool until a restart'),
+      onDeath: (error) => teller.trouble(`its thread ended: ${error.message}`),
     },
   )
-  return new SqliteLedger(client, clock)
+  teller.opened(ready)
+  return new SqliteLedger(client, clock, teller)
 }
 
 class SqliteLedger implements Ledger {
   readonly #client: ThreadClient<LedgerOps>
+  readonly #teller: Teller
   readonly #stopTicks: () => void
+  #closed = false
 
-  constructor(client: ThreadClient<LedgerOps>, clock: Clock) {
+  constructor(client: ThreadClient<LedgerOps>, clock: Clock, teller: Teller) {
     this.#client = client
-    this.#stopTicks = every(clock, TICK_MS, () => client.call('tick', null))
+    this.#teller = teller
+    this.#stopTicks = every(clock, TICK_MS, () => this.#ask('tick'))
   }
 
   connect(): MessagePort {
@@ -73,13 +85,36 @@ class SqliteLedger implements Ledger {
     return { messages: messages.map(toMessage), next }
   }
 
+  async happenings(
+    { what, from, to, message = {} }: HappeningQuery,
+    { after, limit }: { after: string | null; limit: number },
+  ): Promise<HappeningPage> {
+    const query = { what, from, to, message: queryRow(message) }
+    const { rows, next } = await guard(
+      this.#client.call('happenings', { query, after, limit: Math.max(1, Math.min(limit, MAX_PAGE)) }),
+    )
+    return { happenings: rows.map(({ id, ...row }) => ({ queueId: formatQueueId(id), ...row })), next }
+  }
+
   summary(): Promise<LedgerSummary> {
     return guard(this.#client.call('summary', null))
   }
 
   async close(): Promise<void> {
     this.#stopTicks()
+    if (this.#closed) return
+    this.#closed = true
+    await this.#ask('seal')
     await this.#client.close()
+  }
+
+  /** Never rejects. */
+  async #ask(op: 'tick' | 'seal'): Promise<void> {
+    try {
+      this.#teller.tell(await this.#client.call(op, null))
+    } catch (error) {
+      this.#teller.trouble(error instanceof Error ? error.message : String(error))
+    }
   }
 }
 
@@ -89,7 +124,7 @@ async function guard<T>(work: Promise<T>): Promise<T> {
   })
 }
 
-function queryRow({ queueId, messageId, sender, recipient, domain, client, from, to }: TraceQuery): QueryRow {
+function queryRow({ queueId, messageId, sender, recipient, domain, client, from, to, state }: TraceQuery): QueryRow {
   return {
     // An id that is none matches nothing
     id: queueId === undefined ? null : (parseQueueId(queueId) ?? -1),
@@ -100,6 +135,7 @@ function queryRow({ queueId, messageId, sender, recipient, domain, client, from,
     client: client ?? null,
     from: from ?? null,
     to: to ?? null,
+    state: state ?? null,
   }
 }
 

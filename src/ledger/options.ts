@@ -1,3 +1,5 @@
+import type { CrashSpec } from '../db/crash.ts'
+
 /** How a ledger is kept. */
 export interface LedgerOptions {
   /** The folder of the ledger, made if missing: `ledger.db`, `ledger.lock`. */
@@ -14,6 +16,14 @@ export interface LedgerOptions {
   readonly searchMs?: number
   /** Page cache, bytes. Default 16 MiB. */
   readonly cacheBytes?: number
+  /** A checkpoint of the chain is written after so many entries. Default 8192. */
+  readonly checkpointEntries?: number
+  /** … or this long after the last, if there is anything new. Default 15 minutes. */
+  readonly checkpointMs?: number
+  /** A private Ed25519 key in PEM that checkpoints are signed with. Default: they are not signed. */
+  readonly key?: string | null
+  /** For tests of durability: end at `ledger.commit.before` or `ledger.commit.after`. */
+  readonly crash?: CrashSpec | null
 }
 
 export type LedgerSettings = Required<LedgerOptions>
@@ -28,6 +38,10 @@ export const LEDGER_DEFAULTS = {
   segmentMessages: 8192,
   searchMs: 300,
   cacheBytes: 16 * MIB,
+  checkpointEntries: 8192,
+  checkpointMs: 15 * 60_000,
+  key: null,
+  crash: null,
 } as const satisfies Omit<LedgerSettings, 'path'>
 
 export const settings = (options: LedgerOptions): LedgerSettings => ({ ...LEDGER_DEFAULTS, ...options })

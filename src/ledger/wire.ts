@@ -1,4 +1,6 @@
+import type { Happened } from './contract.ts'
 import type { LedgerSettings } from './options.ts'
+import type { PointNews } from './thread/chain.ts'
 
 /** What travels between the ledger's main side and its thread. */
 
@@ -11,6 +13,38 @@ export interface QueryRow {
   readonly client: string | null
   readonly from: number | null
   readonly to: number | null
+  readonly state: string | null
+}
+
+export interface HappeningsQuery {
+  readonly what: Happened
+  readonly from: number
+  readonly to: number
+  /** Of which messages; its own times are not used. */
+  readonly message: QueryRow
+}
+
+export interface HappeningRow {
+  readonly id: number
+  readonly receivedAt: number | null
+  readonly client: string | null
+  readonly sender: string | null
+  readonly messageId: string | null
+  readonly size: number | null
+  readonly recipient: string
+  readonly at: number
+  readonly event: string
+  readonly reason: string | null
+  readonly owner: string | null
+  readonly state: string
+  readonly stateAt: number | null
+  readonly reply: string | null
+  readonly host: string | null
+}
+
+export interface HappeningsPage {
+  readonly rows: readonly HappeningRow[]
+  readonly next: string | null
 }
 
 export interface FoundMessage {
@@ -24,13 +58,43 @@ export type LedgerOps = {
     args: { query: QueryRow; after: string | null; limit: number }
     result: { readonly messages: readonly FoundMessage[]; readonly next: string | null }
   }
+  happenings: { args: { query: HappeningsQuery; after: string | null; limit: number }; result: HappeningsPage }
   summary: { args: null; result: { readonly entries: number; readonly oldest: number | null } }
-  /** Once a second: what is over its retention is dropped, a little at a time. */
-  tick: { args: null; result: null }
+  /** Once a second: what is over its retention is dropped, a little at a time, and a checkpoint written when it is time. */
+  tick: { args: null; result: LedgerNews }
+  /** Before an orderly end: a checkpoint. */
+  seal: { args: null; result: LedgerNews }
+}
+
+/** What the daemon's log should say since the last time. */
+export interface LedgerNews {
+  readonly checkpoint: PointNews | null
+  /** Up to where entries were dropped. */
+  readonly pruned: PointNews | null
+  /** Why entries cannot be written at the moment; null when they can. */
+  readonly trouble: string | null
+}
+
+/** What the thread found when it opened the ledger. */
+export interface LedgerReady {
+  readonly head: PointNews
+  /** Entries do not fit together at the end; in words. */
+  readonly mismatch: string | null
+  /** A damaged file was set aside and a new chain begun. */
+  readonly replaced: Replaced | null
+}
+
+export interface Replaced {
+  /** Where the damaged file lies now. */
+  readonly file: string
+  readonly why: string
+  /** The end of its chain, where that could still be read. */
+  readonly head: { readonly entry: number; readonly count: number; readonly hash: string } | null
 }
 
 export interface LedgerData {
   readonly settings: LedgerSettings
+  readonly now: number
   readonly path: string
   readonly lockPath: string
 }

@@ -1,6 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { CrashPoint } from '../../db/crash.ts'
 import type { Connection } from '../../db/database.ts'
 import { OUTBOX_STRIDE, type OutboxAck, type OutboxBatch } from '../../db/outbox.ts'
+import type { Chain } from './chain.ts'
 import { SearchIndex } from './index.ts'
 
 interface Source {
@@ -13,7 +15,11 @@ interface IntakeOptions {
   readonly gatherMs: number
   readonly gatherEntries: number
   readonly segmentMessages: number
+  readonly crash: CrashPoint
 }
+
+/** Where entries come from that the ledger writes itself. No spool has this number. */
+const OWN_SOURCE = 0
 
 const RETRY_MS = 1000
 
@@ -31,12 +37,16 @@ export class Intake {
   #count = 0
   #timer: NodeJS.Timeout | null = null
   readonly #ports = new Set<MessagePort>()
+  readonly #chain: Chain
+  /** What memory holds may not be what is stored. */
+  #stale = false
+  #trouble: string | null = null
 
-  constructor(db: Connection, options: IntakeOptions) {
+  constructor(db: Connection, chain: Chain, options: IntakeOptions) {
     this.#db = db
+    this.#chain = chain
     this.#options = options
     this.#sql = {
-      insert: db.prepare('INSERT INTO entry (source, seq, at, queue_id, event, data) VALUES (?, ?, ?, ?, ?, ?)'),
       source: db.prepare('INSERT INTO source (number, seq) VALUES (?, 0)'),
       seq: db.prepare('UPDATE source SET seq = ? WHERE id = ?'),
       begin: db.prepare('BEGIN'),
@@ -62,14 +72,38 @@ export class Intake {
     this.#stopTimer()
     if (this.#waiting.length === 0) return
     try {
+      if (this.#stale) this.#readAnew()
       this.#sql.begin.run()
       for (const { batch } of this.#waiting) this.#insert(batch)
+      this.#chain.save()
+      this.#options.crash('ledger.commit.before')
       this.#sql.commit.run()
-    } catch {
-      this.#recover()
+    } catch (error) {
+      this.#recover(error)
       return
     }
+    this.#trouble = null
+    this.#options.crash('ledger.commit.after')
     this.#acknowledge()
+  }
+
+  /** Why the last commit failed, in words; null if it did not. */
+  get trouble(): string | null {
+    return this.#trouble
+  }
+
+  /** A transaction that was not its own was undone. */
+  forget(): void {
+    this.#stale = true
+  }
+
+  /** Writes an entry of the ledger's own, at once. For the start: throws where it cannot. */
+  note(at: number, event: string, data: string): void {
+    const seq = (this.#sources.get(OWN_SOURCE)?.seq ?? 0) + 1
+    this.#sql.begin.run()
+    this.#insert({ source: OWN_SOURCE, entries: [seq, at, 0, event, data] })
+    this.#chain.save()
+    this.#sql.commit.run()
   }
 
   close(): void {
@@ -89,12 +123,20 @@ export class Intake {
     const source = this.#source(number)
     let lastEntry = 0
     for (let i = 0; i < entries.length; i += OUTBOX_STRIDE) {
-      const [seq, at, id, event, data] = entries.slice(i, i + OUTBOX_STRIDE) as [number, number, number, string, string]
+      const [seq, at, queueId, ...text] = entries.slice(i, i + OUTBOX_STRIDE) as [
+        number,
+        number,
+        number,
+        string,
+        string,
+      ]
       // A second arrival of what was committed but not yet acknowledged
       if (seq <= source.seq) continue
-      lastEntry = Number(this.#sql.insert.run(source.id, seq, at, id, event, data).lastInsertRowid)
+      // What is hashed must be what SQLite stores: lone surrogates have no UTF-8
+      const [event, data] = text.map((each) => each.toWellFormed()) as [string, string]
+      lastEntry = this.#chain.append(source.id, { source: number, seq, at, queueId, event, data })
       source.seq = seq
-      if (event === 'received') this.#index.add(id, data)
+      if (event === 'received') this.#index.add(queueId, data)
     }
     if (lastEntry === 0) return
     this.#sql.seq.run(source.seq, source.id)
@@ -118,12 +160,24 @@ export class Intake {
     this.#count = 0
   }
 
-  /** What memory holds of the failed transaction is read anew. */
-  #recover(): void {
-    if (this.#db.inTransaction) this.#sql.rollback.run()
+  #recover(error: unknown): void {
+    this.#trouble = error instanceof Error ? error.message : String(error)
+    this.#stale = true
+    this.#startTimer(RETRY_MS)
+    try {
+      if (this.#db.inTransaction) this.#sql.rollback.run()
+      this.#readAnew()
+    } catch {
+      // Damaged beyond reading: tried again before the next commit
+    }
+  }
+
+  /** What memory holds of a failed transaction is read anew. */
+  #readAnew(): void {
+    this.#chain.reload()
     this.#index = new SearchIndex(this.#db, this.#options.segmentMessages)
     this.#sources = readSources(this.#db)
-    this.#startTimer(RETRY_MS)
+    this.#stale = false
   }
 
   // The thread's own timer: a test's clock cannot reach here, and nothing depends on its length

@@ -1,8 +1,9 @@
 import { noCrash } from '../../db/crash.ts'
 import { checkpoint, openDatabase } from '../../db/database.ts'
 import { lockFolder } from '../../db/lock.ts'
-import { runThread } from '../../db/thread.ts'
-import type { LedgerData, LedgerOps } from '../wire.ts'
+import { runThread, type Store } from '../../db/thread.ts'
+import type { LedgerData, LedgerOps, Replaced } from '../wire.ts'
+import { isDamage, setAside } from './replace.ts'
 import { LEDGER_APPLICATION_ID, migrations } from './schema.ts'
 import { openStore } from './store.ts'
 
@@ -11,20 +12,39 @@ const IDLE_MS = 500
 
 // The file of the ledger's thread.
 runThread<LedgerOps, LedgerData>(
-  ({ settings, path, lockPath }) => {
-    const lock = lockFolder(lockPath)
-    const { cacheBytes } = settings
-    const db = openDatabase({ path, applicationId: LEDGER_APPLICATION_ID, migrations, cacheBytes, walBytes: WAL_BYTES })
-    const store = openStore(db, settings)
+  (data) => {
+    const lock = lockFolder(data.lockPath)
+    const store = openOrReplace(data)
     return {
       ...store,
       close() {
         store.close()
-        checkpoint(db)
-        db.close()
+        checkpoint(store.db)
+        store.db.close()
         lock.close()
       },
     }
   },
   () => ({ idleMs: IDLE_MS, crash: noCrash }),
 )
+
+/** A damaged record of the past must not stop the mail of today. */
+function openOrReplace(data: LedgerData): Store<LedgerOps> {
+  try {
+    return open(data, null)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    return open(data, setAside(data.path, error.message, data.now))
+  }
+}
+
+function open({ settings, path, now }: LedgerData, replaced: Replaced | null): Store<LedgerOps> {
+  const { cacheBytes } = settings
+  const db = openDatabase({ path, applicationId: LEDGER_APPLICATION_ID, migrations, cacheBytes, walBytes: WAL_BYTES })
+  try {
+    return openStore(db, settings, { now, replaced })
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}

@@ -36,4 +36,37 @@ CREATE TABLE lookup (
 ) STRICT, WITHOUT ROWID;
 `
 
-export const migrations: readonly Migration[] = [{ version: 1, up: (db) => db.exec(first) }]
+const second = `
+-- hash: SHA-256 over the entry before's hash and this entry; null in entries from before the chain
+ALTER TABLE entry ADD COLUMN hash BLOB;
+
+-- anchor: what the oldest entry follows on (the beginning, or the last entry that was dropped);
+-- head: the newest entry, written with it, so that a cut end shows
+CREATE TABLE chain (
+  name TEXT PRIMARY KEY,
+  entry INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  key TEXT,
+  signature BLOB
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoint (
+  entry INTEGER PRIMARY KEY,
+  count INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  key TEXT,
+  signature BLOB
+) STRICT;
+
+-- Each chain begins with bytes of its own, so that none can be passed off as another
+INSERT INTO chain SELECT 'anchor', ifnull(max(id), 0), 0, unixepoch() * 1000, randomblob(32), NULL, NULL FROM entry;
+INSERT INTO chain SELECT 'head', entry, count, at, hash, NULL, NULL FROM chain WHERE name = 'anchor';
+`
+
+export const migrations: readonly Migration[] = [
+  { version: 1, up: (db) => db.exec(first) },
+  { version: 2, up: (db) => db.exec(second) },
+]

@@ -3,13 +3,12 @@ import { idAt } from '../../mail/queue-id.ts'
 import type { FoundMessage, QueryRow } from '../wire.ts'
 import type { SearchIndex, Segment } from './index.ts'
 import { KINDS, type Kind, keyOf, parseReceived, type Received, valuesOf, wanted } from './keys.ts'
+import { type Entry, lastStates } from './states.ts'
 
 interface Page {
   readonly messages: readonly FoundMessage[]
   readonly next: string | null
 }
-
-type Entry = readonly [at: number, event: string, data: string]
 
 // Ids are given when a message is stored, a while after its receipt began, or a little ahead after a restart
 const SLACK_MS = 3_600_000
@@ -30,7 +29,7 @@ export class Search {
       .raw()
     this.#newest = db
       .prepare<[number, number], number>(
-        'SELECT DISTINCT queue_id FROM entry WHERE queue_id < ? ORDER BY queue_id DESC LIMIT ?',
+        'SELECT DISTINCT queue_id FROM entry WHERE queue_id > 0 AND queue_id < ? ORDER BY queue_id DESC LIMIT ?',
       )
       .pluck()
   }
@@ -83,15 +82,29 @@ export class Search {
   }
 }
 
-function matches(entries: readonly Entry[], query: QueryRow): boolean {
+/** Whether a message, by its entries, is what was asked for. */
+export function matches(entries: readonly Entry[], query: QueryRow): boolean {
   const received = entries.find(([, event]) => event === 'received')
   const at = (received ?? entries[0])?.[0] ?? 0
   if ((query.from !== null && at < query.from) || (query.to !== null && at >= query.to)) return false
+  return stands(entries, query) && isAbout(received, query)
+}
+
+function isAbout(received: Entry | undefined, query: QueryRow): boolean {
   const asked = KINDS.filter((kind) => query[kind] !== null)
   if (asked.length === 0) return true
   if (received === undefined) return false
   const facts = parseReceived(received[2])
   return asked.every((kind) => has(facts, kind, query[kind] ?? ''))
+}
+
+/** Whether a recipient is in the state that was asked for: the one that was asked for, if one was. */
+function stands(entries: readonly Entry[], { state, recipient }: QueryRow): boolean {
+  if (state === null) return true
+  const meant = recipient === null ? null : wanted('recipient', recipient)
+  return [...lastStates(entries).values()].some(
+    (last) => last.state === state && (meant === null || wanted('recipient', last.address) === meant),
+  )
 }
 
 const has = (facts: Received, kind: Kind, value: string): boolean => valuesOf(facts, kind).includes(wanted(kind, value))

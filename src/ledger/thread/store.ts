@@ -1,34 +1,78 @@
 import type { MessagePort } from 'node:worker_threads'
+import { crashAt } from '../../db/crash.ts'
 import { type Connection, checkpoint } from '../../db/database.ts'
 import type { Store } from '../../db/thread.ts'
+import { PointSigner } from '../chain/point.ts'
 import type { LedgerSettings } from '../options.ts'
-import type { LedgerOps } from '../wire.ts'
+import type { LedgerNews, LedgerOps, LedgerReady, Replaced } from '../wire.ts'
+import { Chain } from './chain.ts'
+import { Happenings } from './happenings.ts'
 import { Intake } from './intake.ts'
 import { Pruner } from './prune.ts'
 import { Search } from './search.ts'
 
-/** The ledger's operations on an open database. */
-export function openStore(db: Connection, settings: LedgerSettings): Store<LedgerOps> {
-  const intake = new Intake(db, settings)
-  const search = new Search(db, () => intake.index, settings.searchMs)
-  const pruner = new Pruner(db, settings.retentionMs)
+interface OpenFacts {
+  readonly now: number
+  /** What this ledger takes the place of. */
+  readonly replaced: Replaced | null
+}
+
+/** The ledger's operations on an open database. Reads what there is at the chain's end, and throws SQLite's error where it cannot. */
+export function openStore(db: Connection, settings: LedgerSettings, { now, replaced }: OpenFacts): Store<LedgerOps> {
+  const signer = settings.key === null ? null : new PointSigner(settings.key)
+  const chain = new Chain(db, { ...settings, signer })
+  const intake = new Intake(db, chain, { ...settings, crash: crashAt(settings.crash) })
+  const pruner = new Pruner(db, settings.retentionMs, signer)
+  if (replaced !== null) intake.note(now, 'break', breakData(replaced))
   return {
     db,
-    ready: null,
-    handlers: {
-      trace: ({ query, after, limit }) => search.page(query, after, limit),
-      summary: () => summary(db),
-      tick(_, now) {
-        pruner.prune(intake.index, now)
-        return null
-      },
-    },
+    ready: ready(chain, replaced),
+    handlers: { ...questions(db, intake, settings), ...upkeep(chain, intake, pruner) },
     // So that a question is answered with all that has arrived
     beforeBegin: () => intake.commit(),
+    rolledBack: () => intake.forget(),
     idle: () => void checkpoint(db),
     control: (message) => intake.connect((message as { port: MessagePort }).port),
     close: () => intake.close(),
   }
+}
+
+function questions(db: Connection, intake: Intake, { searchMs }: LedgerSettings) {
+  const search = new Search(db, () => intake.index, searchMs)
+  const happenings = new Happenings(db, searchMs)
+  return {
+    trace: ({ query, after, limit }: LedgerOps['trace']['args']) => search.page(query, after, limit),
+    happenings: ({ query, after, limit }: LedgerOps['happenings']['args']) => happenings.page(query, after, limit),
+    summary: () => summary(db),
+  }
+}
+
+function upkeep(chain: Chain, intake: Intake, pruner: Pruner) {
+  const news = (): LedgerNews => ({
+    checkpoint: chain.takeNews(),
+    pruned: pruner.takeNews(),
+    trouble: intake.trouble,
+  })
+  return {
+    tick(_: null, now: number) {
+      pruner.prune(intake.index, now)
+      chain.checkpointIfDue(now)
+      return news()
+    },
+    seal(_: null, now: number) {
+      chain.checkpoint(now)
+      return news()
+    },
+  }
+}
+
+const breakData = ({ file, why, head }: Replaced): string =>
+  JSON.stringify({ recipients: [], facts: { file, why, head } })
+
+function ready(chain: Chain, replaced: Replaced | null): LedgerReady {
+  const { entry, count, hash } = chain.head
+  const head = { entry, count, hash: Buffer.from(hash).toString('hex'), signed: false }
+  return { head, mismatch: chain.mismatch(), replaced }
 }
 
 function summary(db: Connection): LedgerOps['summary']['result'] {
