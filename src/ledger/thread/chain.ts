@@ -47,6 +47,7 @@ export class Chain {
     }
     this.#head = this.#readHead()
     this.#checkpoint = this.#sql.latest.get() ?? { count: 0, at: 0 }
+    if (options.signer !== null) signAnchor(db, options.signer)
   }
 
   get head(): ChainPoint {
@@ -113,6 +114,18 @@ export class Chain {
     if (head === undefined) throw new Error('the ledger has no head of its chain')
     return head
   }
+}
+
+/** Where the key is new, what was dropped without one is owned up to. Never once there are signatures: it could be forged. */
+function signAnchor(db: Connection, signer: PointSigner): void {
+  const unsigned = db.prepare<[], ChainPoint>(
+    `SELECT entry, count, at, hash FROM chain WHERE name = 'anchor' AND count > 0 AND signature IS NULL
+     AND NOT EXISTS (SELECT 1 FROM checkpoint WHERE signature IS NOT NULL)`,
+  )
+  const anchor = unsigned.get()
+  if (anchor === undefined) return
+  const { key, signature } = signer.sign('anchor', anchor)
+  db.prepare("UPDATE chain SET key = ?, signature = ? WHERE name = 'anchor'").run(key, signature)
 }
 
 export const news = ({ entry, count, hash, key }: SignedPoint): PointNews => ({
