@@ -173,6 +173,10 @@ export interface ApiTracedMessage {
   readonly messageId: string | null
   /** Where each is or how it ended, by the last event that tells of it. */
   readonly recipients: readonly ApiTracedRecipient[]
+  /** Those that still wait, as the queue has them now; null where none is in the queue. */
+  readonly queue: readonly ApiRecipient[] | null
+  /** When those are given up and returned to the sender; null where nothing waits. */
+  readonly givesUpAt: string | null
   /** In the order in which they happened. */
   readonly events: readonly ApiTraceEvent[]
 }
@@ -180,7 +184,7 @@ export interface ApiTracedMessage {
 export interface ApiTracedRecipient {
   readonly index: number
   readonly address: string
-  /** `pending`, `leased`, `held`, `relayed`, `delivered`, `failed`, `discarded`, `removed`. */
+  /** `pending`, `leased`, `held`, `relayed`, `delivered`, `failed`, `discarded`, `removed`; `damaged` where its message could not be read and was set aside. */
   readonly state: string
   /** The last thing that was said about it. */
   readonly reply: string | null

@@ -1,5 +1,6 @@
 import type { Ledger } from '../ledger/contract.ts'
 import type { Spool } from '../spool/contract.ts'
+import type { ReceiptKey } from './receipts.ts'
 
 /** What the admin API needs of the rest of the daemon; the composition root plugs it in. */
 export interface AdminPorts {
@@ -7,6 +8,10 @@ export interface AdminPorts {
   /** A destination for `reroute` in its one canonical form, or null if the text is none. */
   readonly destination: (text: string) => string | null
   readonly trace: Pick<Ledger, 'trace'>
+  /** When a message is given up that was received then, milliseconds since 1970; left out where nobody knows. */
+  readonly givesUpAt?: (receivedAt: number, isNotice: boolean) => number
+  /** Left out where no receipts are signed. */
+  readonly receiptKey?: ReceiptKey
   /** How the daemon is, known without waiting. */
   status(): DaemonStatus
   /** Reads the configuration again, as SIGHUP does. Never rejects: what is wrong is in the answer, and the old configuration goes on. */

@@ -67,4 +67,6 @@ export const TRACE_QUERY = object({
   limit: limit(20, 200),
 })
 
+export const RECEIPT_QUERY = object({ by: BY }, ['by'])
+
 export const RELOAD_BODY = object({ by: BY }, ['by'])

@@ -8,6 +8,7 @@ import { AdminFailure } from './failure.ts'
 import type { AdminPorts } from './ports.ts'
 import { addActionRoute } from './routes/actions.ts'
 import { addQueueRoutes } from './routes/queue.ts'
+import { addReceiptRoutes } from './routes/receipts.ts'
 import { addReloadRoute } from './routes/reload.ts'
 import { addStatusRoute } from './routes/status.ts'
 import { addTraceRoute } from './routes/trace.ts'
@@ -63,6 +64,7 @@ function buildApp({ ports, log, clock }: AdminOptions): FastifyInstance {
   addQueueRoutes(app, ports, log)
   addActionRoute(app, ports, clock, log)
   addTraceRoute(app, ports)
+  addReceiptRoutes(app, ports, clock, log)
   addReloadRoute(app, ports)
   return app
 }

@@ -1,4 +1,5 @@
-import type { TracedMessage, TraceEntry, TracePage } from '../ledger/contract.ts'
+import type { TracedMessage, TraceEntry } from '../ledger/contract.ts'
+import { fatesOf } from '../mail/fate.ts'
 import type { Hold, QueueEntry, QueuePage, QueueRecipient, SpoolSummary } from '../spool/contract.ts'
 import type {
   ApiDelivery,
@@ -10,7 +11,6 @@ import type {
   ApiStatus,
   ApiTracedMessage,
   ApiTracedRecipient,
-  ApiTracePage,
 } from './api.ts'
 import type { DaemonStatus } from './ports.ts'
 
@@ -115,12 +115,12 @@ function toApiDelivery({ messages, connections, nextHops }: DaemonStatus['delive
   return { messages, connections, nextHops: told }
 }
 
-export const toApiTracePage = ({ messages, next }: TracePage): ApiTracePage => ({
-  messages: messages.map(toApiTraced),
-  next,
-})
-
-function toApiTraced(message: TracedMessage): ApiTracedMessage {
+/** `queue` and `givesUpAt`: of what still waits, or null. */
+export function toApiTraced(
+  message: TracedMessage,
+  queue: readonly ApiRecipient[] | null,
+  givesUpAt: number | null,
+): ApiTracedMessage {
   const { queueId, receivedAt, client, sender, size, messageId, entries } = message
   return {
     queueId,
@@ -130,17 +130,12 @@ function toApiTraced(message: TracedMessage): ApiTracedMessage {
     size,
     messageId,
     recipients: lastStates(entries),
+    queue,
+    givesUpAt: momentOrNull(givesUpAt),
     events: entries.map(({ at, event, recipients, facts }) => ({ at: moment(at), event, recipients, facts })),
   }
 }
 
 /** What the latest entry about each recipient says, in the order of the envelope. */
-function lastStates(entries: readonly TraceEntry[]): ApiTracedRecipient[] {
-  const found = new Map<number, ApiTracedRecipient>()
-  for (const { recipients } of entries) {
-    for (const { index, address, state, reply } of recipients) {
-      found.set(index, { index, address, state, reply: reply ?? found.get(index)?.reply ?? null })
-    }
-  }
-  return [...found.values()].sort((a, b) => a.index - b.index)
-}
+const lastStates = (entries: readonly TraceEntry[]): ApiTracedRecipient[] =>
+  fatesOf(entries).map(({ index, address, state, reply }) => ({ index, address, state, reply }))

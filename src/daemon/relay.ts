@@ -29,12 +29,14 @@ import { createMetrics, type MetricsRegistry } from '../observe/registry.ts'
 import { type OpenSpool, openSpool } from '../spool/open.ts'
 import { acceptOptions } from './accept-options.ts'
 import { chainOf } from './chain.ts'
+import { custodyPorts } from './custody.ts'
 import { deliverOptions } from './deliver-options.ts'
 import { HeldCheck } from './held-check.ts'
 import { Listeners } from './listeners.ts'
 import { canonicalDestination, operatorSpool } from './operator-spool.ts'
 import { CurrentRecipients } from './recipients.ts'
 import { needRestart } from './reload.ts'
+import { routesOnly } from './routes-only.ts'
 
 interface Outside {
   readonly sink: LogSink
@@ -145,6 +147,7 @@ export class Relay {
       spool: operatorSpool(spool, deliver, { chain: () => this.#chain, log: this.#outside.sink.log }),
       destination: canonicalDestination,
       trace: ledger,
+      ...custodyPorts(() => this.#config),
       status: () => this.#status(),
       reload: (by: string) => this.reload(by),
     }
@@ -267,7 +270,14 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
   const resolver = createResolver(dnsOptions(config), clock)
   const heldCheck = new HeldCheck(seams)
   const { holdAgain } = heldCheck
-  const deliver = createDeliver(deliverOptions(config, []), { ...seams, spool, resolver, store: null, holdAgain })
+  const deliver = createDeliver(deliverOptions(config, []), {
+    ...seams,
+    spool,
+    resolver,
+    security: routesOnly,
+    store: null,
+    holdAgain,
+  })
   const pool = new WorkerPool({}, seams)
   const chain = await chainOf(config, seams, { resolver, pool })
   heldCheck.use(chain)

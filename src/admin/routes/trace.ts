@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { TraceQuery } from '../../ledger/contract.ts'
 import type { ApiTracePage } from '../api.ts'
+import { tellPage } from '../custody.ts'
 import { readDomain, readMoment, readQueueId, withoutBrackets } from '../filter.ts'
 import type { AdminPorts } from '../ports.ts'
 import { TRACE_QUERY } from '../schema.ts'
-import { toApiTracePage } from '../shapes.ts'
 
 interface ApiTraceQuery {
   readonly queueId?: string
@@ -19,12 +19,12 @@ interface ApiTraceQuery {
   readonly limit: number
 }
 
-export function addTraceRoute(app: FastifyInstance, { trace }: AdminPorts): void {
+export function addTraceRoute(app: FastifyInstance, ports: AdminPorts): void {
   app.get<{ Querystring: ApiTraceQuery }>(
     '/v1/trace',
     { schema: { querystring: TRACE_QUERY } },
     async ({ query: { cursor, limit, ...query } }): Promise<ApiTracePage> =>
-      toApiTracePage(await trace.trace(readQuery(query), { after: cursor ?? null, limit })),
+      tellPage(ports, await ports.trace.trace(readQuery(query), { after: cursor ?? null, limit })),
   )
 }
 

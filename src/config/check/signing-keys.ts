@@ -5,12 +5,13 @@ import { type Finding, inWords } from './finding.ts'
 
 const NOT_THE_OWNER = 0o077
 
-/** Whether the private keys of the plugin `sign` are there, and nobody's but their owner's. */
-export async function checkSigningKeys({ inspect }: Config): Promise<Finding[]> {
+/** Whether the private keys of the plugin `sign` and of receipts are there, and nobody's but their owner's. */
+export async function checkSigningKeys({ inspect, receipts }: Config): Promise<Finding[]> {
   const files = inspect.flatMap(({ name, module, options }, index) =>
     module === null && name === 'sign' ? keysOf(options, `inspect[${index}].sign`) : [],
   )
-  return (await Promise.all(files.map(checkKey))).flat()
+  const ofReceipts = receipts.key === null ? [] : [{ key: 'receipts.key', where: receipts.key }]
+  return (await Promise.all([...files, ...ofReceipts].map(checkKey))).flat()
 }
 
 interface KeyFile {

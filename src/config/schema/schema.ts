@@ -11,6 +11,7 @@ import { limits } from './limits.ts'
 import { listeners, tls } from './listeners.ts'
 import { admin, log, metrics, shutdown } from './operate.ts'
 import { queue } from './queue.ts'
+import { receipts } from './receipts.ts'
 import { routes } from './route.ts'
 import { secureDomains } from './secure-domains.ts'
 
@@ -88,6 +89,7 @@ const howMuchAndHow = (context: Context) => ({
   queue: key(queue, {}, 'How long and how often delivery is tried.'),
   notifications: key(notifications, {}, 'What senders are told of mail that waits or fails.'),
   ledger: key(ledger, {}, 'The record of what happened to each message.'),
+  receipts: key(receipts(context), {}, 'Signed certificates of what became of a message (postern receipt).'),
   spool: key(spool, {}, 'How messages lie on disk.'),
   delivery: key(delivery, {}, 'How we appear to next hops, and how long we wait for them.'),
   dns: key(dns, {}, 'Who answers questions about names.'),

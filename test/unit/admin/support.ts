@@ -51,6 +51,7 @@ interface Plugged {
   readonly trace?: () => Promise<TracePage>
   readonly reload?: ReloadResult
   readonly socketMode?: number
+  readonly ports?: Partial<AdminPorts>
 }
 
 export async function startAdmin(scope: Scope, plugged: Plugged = {}): Promise<Admin> {
@@ -73,6 +74,7 @@ export async function startAdmin(scope: Scope, plugged: Plugged = {}): Promise<A
       reloaded.push(by)
       return plugged.reload ?? { ok: true, problems: [] }
     },
+    ...plugged.ports,
   }
   const socketPath = join(temporaryFolder(scope, 'admin'), 'admin.sock')
   const options: AdminOptions = { socketPath, ports, log: recorder(logged), clock: opened.clock }
