@@ -120,7 +120,7 @@ export class MessageSink implements DataSink {
   async #judge(prepared: Prepared, header: Header, info: DataInfo): Promise<readonly Judged[] | Refusal> {
     const { open, view, rcptTo } = this.#incoming
     const judged: Judged[] = []
-    for (const part of partsOf(open, view, rcptTo)) {
+    for (const part of partsOf(open, view, rcptTo, header)) {
       const outcome = await this.#inspect(part, prepared, header, info)
       const refused = outcome.verdict.action === 'defer' ? this.#replies.inspected(outcome) : null
       if (refused !== null) return refused
@@ -152,7 +152,7 @@ export class MessageSink implements DataSink {
   }
 
   async #inspect(
-    { rcptTo, direction, chain }: Part,
+    { rcptTo, direction, chain, divisions, sensitive }: Part,
     { prefix, content }: Prepared,
     header: Header,
     info: DataInfo,
@@ -164,7 +164,8 @@ export class MessageSink implements DataSink {
       mailFrom: open.mail.from,
       rcptTo,
       direction,
-      envelope: this.#envelope(rcptTo, info.eightBit),
+      envelope: this.#envelope(rcptTo, info.eightBit, sensitive),
+      divisions,
       prefix,
       content,
       header,
@@ -174,9 +175,10 @@ export class MessageSink implements DataSink {
   }
 
   /** RFC 6152: what was declared 7BIT and is not is carried on as what it is. */
-  #envelope(rcptTo: readonly Recipient[], eightBit: boolean): Envelope {
+  #envelope(rcptTo: readonly Recipient[], eightBit: boolean, sensitive: boolean): Envelope {
     const { from, envid, ret, smtputf8, requireTls } = this.#incoming.open.mail
-    return { mailFrom: from, rcptTo, envid, ret, smtputf8, requireTls, body: eightBit ? '8bitmime' : '7bit' }
+    const body = eightBit ? '8bitmime' : '7bit'
+    return { mailFrom: from, rcptTo, envid, ret, smtputf8, requireTls, body, ...(sensitive && { sensitive }) }
   }
 
   async #put(
@@ -189,7 +191,7 @@ export class MessageSink implements DataSink {
     const isAsItCame = prefix.length === 0 && content === received.content
     const sha256 = { received: received.sha256, stored: isAsItCame ? received.sha256 : await sha256Of(prefix, content) }
     const queueId = spool.newId()
-    const envelope = this.#envelope(part.rcptTo, eightBit ?? info.eightBit)
+    const envelope = this.#envelope(part.rcptTo, eightBit ?? info.eightBit, outcome.sensitive === true)
     const plans = planAll(envelope, open, outcome, planner, clock.now())
     const message: NewMessage = {
       queueId,

@@ -2,6 +2,12 @@ import { isIP } from 'node:net'
 import type { Config } from './config.ts'
 import { formatKey, type Problem } from './problem.ts'
 import type { Route } from './schema/route.ts'
+import {
+  sensitiveClientsAreServed,
+  sensitiveComesBeforeSign,
+  sensitiveIsEnforced,
+  sensitiveMailHasAWay,
+} from './sensitive-checks.ts'
 
 /** What no key can know alone: contradictions between keys (problems), and what is allowed but seldom meant (warnings). */
 
@@ -181,6 +187,8 @@ const CONTRADICTIONS: readonly Check[] = [
   queueMakesSense,
   socketFits,
   pluginsStandOnce,
+  sensitiveClientsAreServed,
+  sensitiveComesBeforeSign,
   relayIsClosed,
 ]
 
@@ -209,4 +217,10 @@ function* senderListsMeanSomething({ clients }: Config): Iterable<Complaint> {
   }
 }
 
-const DOUBTS: readonly Check[] = [retriesAreLongEnough, passwordsGoToProvenHosts, senderListsMeanSomething]
+const DOUBTS: readonly Check[] = [
+  retriesAreLongEnough,
+  passwordsGoToProvenHosts,
+  senderListsMeanSomething,
+  sensitiveIsEnforced,
+  sensitiveMailHasAWay,
+]

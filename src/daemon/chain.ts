@@ -4,9 +4,11 @@ import type { Chain } from '../inspect/chain.ts'
 import { loadChain } from '../inspect/load.ts'
 import { OptionsError } from '../inspect/options.ts'
 import type { WorkerPool } from '../inspect/pool/pool.ts'
+import type { RecipientCertificates, Services } from '../inspect/services.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Resolver } from '../net/dns.ts'
+import { sensitiveServices } from './sensitive.ts'
 
 interface Seams {
   readonly log: Log
@@ -18,16 +20,23 @@ interface Seams {
 export interface ChainRooms {
   readonly resolver: Resolver
   readonly pool: WorkerPool
+  readonly certificates?: RecipientCertificates
 }
 
 /** Makes the chain that the configuration asks for. Rejects, in words for the operator, if a plugin cannot be made. */
-export async function chainOf(config: Config, seams: Seams, { resolver, pool }: ChainRooms): Promise<Chain> {
+export async function chainOf(config: Config, seams: Seams, rooms: ChainRooms): Promise<Chain> {
+  const { resolver, pool, certificates } = rooms
   const { inspect, limits, hostname } = config
   const unknown = unknownClient(config)
   if (unknown !== undefined) throw new OptionsError(`inspect: when: there is no client ${unknown} in clients`)
   const entries = inspect.map(({ deadline, ...entry }) => ({ ...entry, deadlineMs: deadline }))
   const domains = new Set(config.domains.keys())
-  const context = { ...seams, services: { hostname, domains, resolver, pool } }
+  const services: Services = {
+    ...{ hostname, domains, resolver, pool },
+    ...sensitiveServices(config, seams.clock),
+    ...(certificates !== undefined && { certificates }),
+  }
+  const context = { ...seams, services }
   return loadChain(entries, { bytes: limits.headerSize, fields: limits.headerFields, content: limits.size }, context)
 }
 

@@ -2,12 +2,13 @@ import type { Recipient, ReversePath } from '../mail/envelope.ts'
 import { CONTINUE } from '../mail/verdict.ts'
 import type { ContentLimits } from './content.ts'
 import { inspectContent } from './data.ts'
-import { type ContentChain, type Group, type Grouping, Groups } from './groups.ts'
+import { DivisionFailed, type Grouping } from './division.ts'
+import { type ContentChain, type Group, Groups } from './groups.ts'
 import { orderLinks } from './links.ts'
 import { type Hook, merge, NOTHING, type Outcome } from './outcome.ts'
 import type { Health, Inspector, Plugin, SessionView, TransactionView } from './plugin.ts'
 import { type HeldMessage, rescan, rescanners } from './rescan.ts'
-import { inspectWith, type Link, type RunContext } from './run.ts'
+import { deferred, inspectWith, type Link, type RunContext, record } from './run.ts'
 import type { Known } from './when.ts'
 
 /** All plugins in their order. Never rejects: what goes wrong in a plugin becomes `defer`. */
@@ -18,9 +19,9 @@ export interface Chain extends ContentChain {
   mail(session: SessionView, from: ReversePath): Promise<Outcome>
   /** The verdict is about this recipient only. */
   rcpt(transaction: TransactionView, to: Recipient): Promise<Outcome>
-  /** Whether a plugin is asked about the content of some mail only: `groups` then says for whom, and `data` of a group takes the place of ours. */
+  /** Whether recipients of one message may need different things: `groups` then says who, and `data` of a group takes the place of ours. */
   readonly isConditional: boolean
-  /** The recipients by the plugins that their content passes, in the order of their first ones. */
+  /** The recipients by the plugins that their content passes, and by what those say of them, in the order of their first ones. Never throws: what could not be divided is one group, which is deferred. */
   groups(grouping: Grouping): readonly Group[]
   /** Whether there is anything to ask of what was held before it is released. */
   readonly rescans: boolean
@@ -70,7 +71,7 @@ export function createChain(links: readonly Link[], limits: ContentLimits, conte
       ),
     data: (message, gone) => inspectContent(byPhase, message, limits, context, gone),
     isConditional: groups.isConditional,
-    groups: (grouping) => groups.of(grouping),
+    groups: (grouping) => divide(groups, grouping, context),
     rescans: again.length > 0,
     rescan: (held) => rescan(again, held, limits, context),
     health: () => links.flatMap(({ plugin }) => healthOf(plugin)),
@@ -78,6 +79,31 @@ export function createChain(links: readonly Link[], limits: ContentLimits, conte
       await Promise.allSettled(links.map(async ({ plugin }) => plugin.close?.()))
     },
   }
+}
+
+function divide(groups: Groups, grouping: Grouping, context: RunContext): readonly Group[] {
+  try {
+    return groups.of(grouping)
+  } catch (error) {
+    if (!(error instanceof DivisionFailed)) throw error
+    return undivided(error, grouping, context)
+  }
+}
+
+/** Everybody, deferred; sensitive, as nobody has said that it is not. */
+function undivided(
+  { link, cause }: DivisionFailed,
+  { session, rcptTo }: Grouping,
+  context: RunContext,
+): readonly Group[] {
+  const place = { hook: 'data', session: session.id } as const
+  const chain: ContentChain = {
+    data: async ({ earlier, prefix, content }) => {
+      const said = record(link, place, context, deferred(link, place, context, cause), { ms: 0, error: cause })
+      return { ...merge([earlier, said]), prefix, content, eightBit: null, sensitive: true }
+    },
+  }
+  return [{ indexes: [...rcptTo.keys()], chain, divisions: new Map(), sensitive: true }]
 }
 
 const applying = (links: readonly Link<Inspector>[], known: Known): readonly Link<Inspector>[] =>
@@ -128,7 +154,7 @@ export const EMPTY_CHAIN: Chain = {
   rcpt: async () => NOTHING,
   data: passThrough.data,
   isConditional: false,
-  groups: ({ rcptTo }) => [{ indexes: rcptTo.map((_, index) => index), chain: passThrough }],
+  groups: ({ rcptTo }) => [{ indexes: [...rcptTo.keys()], chain: passThrough, divisions: new Map(), sensitive: false }],
   rescans: false,
   rescan: async () => NOTHING,
   health: () => [],

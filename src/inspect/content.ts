@@ -13,6 +13,8 @@ export interface Draft {
   readonly header: Header
   /** Whether new content holds bytes above 127; null where it is not new. */
   readonly eightBit: boolean | null
+  /** It is to be kept as sensitive: some plugin said so, and none has encrypted it. */
+  readonly sensitive: boolean
 }
 
 /** The message as it would be delivered now. */
@@ -34,6 +36,8 @@ export interface ContentLimits extends HeaderLimits {
 
 /** How much a modifier may make a message grow over that, or over what it was. */
 const GROWTH = 1024 * 1024
+/** By what part more where it encrypts: base64 makes four bytes of three, and lines of them. */
+const ENCRYPTED_GROWTH = 0.5
 
 /** Does all of a modifier's changes in their order. Throws, and nothing has changed, if one of them cannot be done. */
 export async function modified(draft: Draft, changes: readonly Modification[], limits: ContentLimits): Promise<Draft> {
@@ -41,7 +45,7 @@ export async function modified(draft: Draft, changes: readonly Modification[], l
   for (const change of changes) {
     if (change.do === 'addHeader') next = withFields(next, formatField(change.name, change.value))
     else if (change.do === 'removeHeader') next = withoutFields(next, change.name, change.matches ?? (() => true))
-    else next = await replaced(change.content, Math.max(draft.content.size, limits.content) + GROWTH, limits)
+    else next = await replaced(next, change, limits)
   }
   return next
 }
@@ -93,9 +97,13 @@ function tail(content: Content, from: number): Content {
   }
 }
 
+type Replacement = Extract<Modification, { do: 'replaceContent' }>
+
 /** What a modifier made, read once to see that it is a message that may travel. */
-async function replaced(content: Content, most: number, limits: HeaderLimits): Promise<Draft> {
-  if (content.size > most) throw new BadAnswer(`the new content has ${content.size} bytes`)
+async function replaced(draft: Draft, { content, encrypted }: Replacement, limits: ContentLimits): Promise<Draft> {
+  const usual = Math.max(draft.content.size, limits.content)
+  if (content.size > usual * (encrypted ? 1 + ENCRYPTED_GROWTH : 1) + GROWTH)
+    throw new BadAnswer(`the new content has ${content.size} bytes`)
   const reader = new HeaderReader(limits)
   let size = 0
   let eightBit = false
@@ -112,7 +120,7 @@ async function replaced(content: Content, most: number, limits: HeaderLimits): P
   if (last === CR) throw new BadAnswer('the new content has a CR or LF by itself')
   const header = reader.header()
   if (header.tooLarge || header.headless) throw new BadAnswer('the new content has no header that may travel')
-  return { prefix: EMPTY, content, header, eightBit }
+  return { prefix: EMPTY, content, header, eightBit, sensitive: draft.sensitive && encrypted !== true }
 }
 
 const EMPTY = Buffer.alloc(0)

@@ -50,17 +50,18 @@ export async function inspectContent(
     step = await inspectPhase(links, phase, passage, step)
     step = await modifyPhase(links, phase, passage, step)
   }
-  const { prefix, content, eightBit } = step.draft
+  const { prefix, content, eightBit, sensitive } = step.draft
   const { names: stripped } = begun
-  return { ...step.outcome, prefix, content, eightBit, ...(stripped.length > 0 && { stripped }) }
+  const marks = { ...(sensitive && { sensitive }), ...(stripped.length > 0 && { stripped }) }
+  return { ...step.outcome, prefix, content, eightBit, ...marks }
 }
 
 const isOver = ({ verdict: { action } }: Outcome): boolean =>
   action === 'reject' || action === 'defer' || action === 'discard'
 
 /** Our own marks from elsewhere are not to be believed, and do not pass. */
-function begin({ prefix, content, header }: ChainMessage, ownFields: readonly string[]): Removed {
-  const came: Draft = { prefix: EMPTY, content, header, eightBit: null }
+function begin({ prefix, content, header, envelope }: ChainMessage, ownFields: readonly string[]): Removed {
+  const came: Draft = { prefix: EMPTY, content, header, eightBit: null, sensitive: envelope.sensitive === true }
   const { draft, names } = without(
     came,
     ownFields.map((name) => ({ name })),
@@ -181,9 +182,10 @@ type Look = (signal: AbortSignal) => MessageView
 
 /** What plugins see of the message at this step: made once, whoever looks. */
 function viewer({ message }: Passage, { draft, outcome }: Step): Look {
-  const { session, mailFrom, rcptTo, direction, envelope } = message
+  const { session, mailFrom, rcptTo, direction, envelope, divisions } = message
   const content = wholeContent(draft)
   const header = wholeHeader(draft)
   const { results } = outcome
-  return (signal) => ({ session, mailFrom, rcptTo, direction, envelope, content, header, results, signal })
+  const same = { session, mailFrom, rcptTo, direction, envelope, content, header, results }
+  return (signal) => ({ ...same, ...(divisions !== undefined && { divisions }), signal })
 }

@@ -17,6 +17,8 @@ import { impersonationPlugin } from './plugins/impersonation/impersonation.ts'
 import { parseImpersonationOptions } from './plugins/impersonation/options.ts'
 import { parseSendersOptions } from './plugins/senders/options.ts'
 import { sendersPlugin } from './plugins/senders/senders.ts'
+import { parseSensitiveOptions } from './plugins/sensitive/options.ts'
+import { ENCRYPTION, sensitivePlugins } from './plugins/sensitive/sensitive.ts'
 import { parseSignOptions } from './plugins/sign/options.ts'
 import { signPlugin } from './plugins/sign/sign.ts'
 import { parseSpamOptions } from './plugins/spam/options.ts'
@@ -58,6 +60,7 @@ const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
   tagline: (options, context) => taglinePlugin(parseTaglineOptions(options), context),
   sign: (options, context) => signPlugin(parseSignOptions(options, context.services?.hostname ?? ''), context),
   spam: (options, context) => spamPlugins(parseSpamOptions(options), context),
+  sensitive: (options, context) => sensitivePlugins(parseSensitiveOptions(options), context),
   virus: (options, context) => virusPlugin(parseVirusOptions(options), context),
 }
 
@@ -75,6 +78,8 @@ export async function loadChain(
     const names = links.map(({ plugin }) => plugin.name)
     const twice = names.find((name, i) => names.indexOf(name) !== i)
     if (twice !== undefined) throw new OptionsError(`inspect: the plugin ${twice} stands there twice`)
+    if (names.includes('sign') && names.indexOf('sign') < names.indexOf(ENCRYPTION))
+      throw new OptionsError('inspect: sensitive encrypts what sign would have signed already: put it before sign')
     if (names.includes('impersonation') && !names.includes('authentication'))
       throw new OptionsError('inspect: impersonation goes by what authentication finds: list that too')
   } catch (error) {
@@ -96,13 +101,13 @@ async function loadLinks(entry: ChainEntry, context: BuiltInContext): Promise<Li
   })
 }
 
-async function make({ name, module, options }: ChainEntry, context: BuiltInContext): Promise<Made> {
+async function make({ name, module, options, mode }: ChainEntry, context: BuiltInContext): Promise<Made> {
   const { log, clock } = context
   if (module !== null) return loadPlugin(module, options, { log, clock })
   const builtIn = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined
   if (builtIn === undefined)
     throw new OptionsError(`inspect: there is no plugin ${name}; there are ${builtInNames.join(', ')}`)
-  return builtIn(options, context)
+  return builtIn(options, { ...context, mode })
 }
 
 /** Loads an operator's own plugin: the default export of a module, a plugin or a function that makes one. Rejects with OptionsError. */
@@ -162,7 +167,7 @@ function checkPlugin(found: unknown, wrong: Wrong): Plugin {
   if (builtInNames.includes(name)) throw wrong(`the name ${name} is that of a built-in plugin`)
   if (!PHASE_NAMES.includes(phase)) throw wrong(`there is no phase ${String(phase)}`)
   const hooks = HOOKS.filter((hook) => plugin[hook] !== undefined)
-  for (const key of [...hooks, 'modify', 'health', 'close']) {
+  for (const key of [...hooks, 'modify', 'divide', 'health', 'close']) {
     if (plugin[key] !== undefined && typeof plugin[key] !== 'function')
       throw wrong(`${key} of the plugin ${name} is no function`)
   }

@@ -51,6 +51,8 @@ export interface ContentOutcome extends Outcome {
   readonly content: Content
   /** Whether new content holds bytes above 127; null where it is as it came. */
   readonly eightBit: boolean | null
+  /** It must be kept as `Envelope.sensitive`. */
+  readonly sensitive?: true
   /** Names of header fields that only plugins of ours give, and that the message brought along; left out where none. */
   readonly stripped?: readonly string[]
 }

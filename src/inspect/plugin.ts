@@ -41,10 +41,33 @@ export interface MessageView extends TransactionView {
   readonly content: Content
   /** Header fields of `content` in order, top first, bounded: names as written, values unfolded. */
   readonly header: readonly { readonly name: string; readonly value: string }[]
+  /** What `divide` of each plugin, by its name, said of these recipients; left out where none divides. */
+  readonly divisions?: ReadonlyMap<string, string>
   /** What plugins said at connect, mail and rcpt, and in earlier phases. */
   readonly results: readonly PluginResult[]
   /** Aborted when the plugin's deadline passes or the client goes away. */
   readonly signal: AbortSignal
+}
+
+/** A message before its content passes the plugins, as `divide` sees it. */
+export interface DivisionView {
+  readonly session: SessionView
+  readonly mailFrom: ReversePath
+  /** Those for whom the plugin is asked at all. */
+  readonly rcptTo: readonly { readonly recipient: Recipient; readonly direction: Direction }[]
+  /** As it came, bounded. */
+  readonly header: MessageView['header']
+}
+
+/** What a plugin says of one recipient. */
+export interface Division {
+  /** At most 200 characters. Recipients with different keys become messages of their own. */
+  readonly key: string
+  /**
+   * The recipient's message is kept as `Envelope.sensitive`, also where it is held or refused, unless a
+   * modifier encrypts it.
+   */
+  readonly sensitive?: true
 }
 
 /** What every plugin may have besides its methods. */
@@ -64,6 +87,11 @@ interface Common {
    * What would have to be changed then is not released.
    */
   readonly rescan?: true
+  /**
+   * Parts the recipients of a message before its content passes the plugins: what it answers at `i` is about
+   * `rcptTo[i]`. In mode `enforce` only. At once; a throw, or an answer that is none, defers the message.
+   */
+  divide?(message: DivisionView): readonly Division[]
   /** How it is now, without waiting: for operators. Left out by what depends on nothing outside. */
   health?(): Health
   /** Nothing will be asked of it any more. */
@@ -124,7 +152,12 @@ export type Modification =
   | { readonly do: 'addHeader'; readonly name: string; readonly value: string }
   | ({ readonly do: 'removeHeader' } & Removal)
   /** The whole message anew, header and body, with CRLF line ends. */
-  | { readonly do: 'replaceContent'; readonly content: Content }
+  | {
+      readonly do: 'replaceContent'
+      readonly content: Content
+      /** Nobody but the recipients can read it: it need not be kept as sensitive any more. */
+      readonly encrypted?: true
+    }
 
 export type Plugin = Inspector | Modifier
 

@@ -1,6 +1,8 @@
 import type { Address } from '../mail/address.ts'
 import type { Resolver } from '../net/dns.ts'
 import { OptionsError } from './options.ts'
+import type { Mode } from './plugin.ts'
+import type { DmarcObservations } from './plugins/authentication/observation.ts'
 import type { WorkerPool } from './pool/pool.ts'
 import type { RunContext } from './run.ts'
 
@@ -14,10 +16,14 @@ export interface Services {
   readonly pool: WorkerPool
   /** Whether the register of secure domains lists the domain (lower-case A-labels) as secure at this moment. Left out: there is no register. */
   readonly secureDomains?: (domain: string) => boolean
-  /** Whether the route of a domain of ours never leads over a path in clear: a store or socket here, or TLS that is required and verified. Left out: none is known to. */
+  /** Whether mail for a domain of ours stays on this machine, in a store or a socket, so that nobody is on its path. Left out: of none. */
   readonly provenRoute?: (domain: string) => boolean
+  /** Names of clients all of whose mail is sensitive. */
+  readonly sensitiveClients?: ReadonlySet<string>
   /** Left out: no certificate of any recipient is known. */
   readonly certificates?: RecipientCertificates
+  /** Left out: nobody makes reports of what DMARC finds. */
+  readonly dmarcObservations?: DmarcObservations
 }
 
 /** Finds the certificates that a message to an address can be encrypted with. */
@@ -39,6 +45,8 @@ export interface RecipientCertificate {
 export interface BuiltInContext extends RunContext {
   /** Left out where a chain is made outside a daemon: plugins that need it cannot be made then. */
   readonly services?: Services
+  /** In which mode it will run. */
+  readonly mode?: Mode
 }
 
 /** Throws OptionsError where there are none. */

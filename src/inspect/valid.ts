@@ -125,7 +125,10 @@ function checkModification(given: unknown): Modification {
     return { do: 'addHeader', name, value }
   }
   if (given.do === 'removeHeader') return { do: 'removeHeader', ...checkRemoval(given) }
-  if (given.do === 'replaceContent') return { do: 'replaceContent', content: checkContent(given.content) }
+  if (given.do === 'replaceContent') {
+    const content = checkContent(given.content)
+    return { do: 'replaceContent', content, ...(given.encrypted === true && { encrypted: true }) }
+  }
   throw new BadAnswer('a modification does nothing that is known')
 }
 

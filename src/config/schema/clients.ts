@@ -42,6 +42,11 @@ const fields = section({
     false,
     'Whether a missing Date or Message-ID is added to its messages, which some applications leave out.',
   ),
+  sensitive: key(
+    flag(),
+    false,
+    'Whether all of its mail counts as sensitive, marked or not. Needs the plugin sensitive.',
+  ),
   rate: optional(rate(), '30/minute', 'no limit', 'Messages. What is over the rate is deferred (450), never lost.'),
   burst: optional(
     integer(1, 1_000_000, 'messages'),

@@ -14,6 +14,7 @@ import {
 import { choice, duration, flag, integer, orOff, pattern, size } from '../kinds.ts'
 import { attachments } from './attachment-plugin.ts'
 import { authentication, impersonation, sign } from './sender-plugins.ts'
+import { sensitive } from './sensitive-plugin.ts'
 import { banner, tagline } from './text-plugins.ts'
 
 /** What the configuration knows of one built-in plugin: its options besides mode and deadline. */
@@ -201,5 +202,6 @@ export const plugins = (context: Context): Readonly<Record<string, PluginKeys>> 
   attachments,
   banner: banner(context),
   tagline: tagline(context),
+  sensitive: sensitive(context),
   sign: sign(context),
 })

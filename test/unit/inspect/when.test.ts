@@ -100,6 +100,7 @@ const grouping = (domains: readonly string[], direction: Direction = 'outbound')
   session: { ...SESSION, client: 'ward' },
   mailFrom: { local: 'x', domain: 'ours.test' },
   rcptTo: domains.map((domain) => ({ recipient: to(domain), direction })),
+  header: [],
 })
 
 const adds = (name: string): Modifier => ({

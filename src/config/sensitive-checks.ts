@@ -1,0 +1,45 @@
+import type { Config } from './config.ts'
+import type { PluginEntry } from './schema/inspect.ts'
+
+interface Complaint {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+const isSensitive = ({ name, module }: PluginEntry): boolean => name === 'sensitive' && module === null
+
+/** Without the plugin, mail of such clients would leave as any other. */
+export function* sensitiveClientsAreServed({ clients, inspect }: Config): Iterable<Complaint> {
+  if (inspect.some(isSensitive)) return
+  for (const [index, { sensitive }] of clients.entries()) {
+    if (!sensitive) continue
+    const message = 'nothing sees to it: put the plugin sensitive into inspect, or take this out'
+    yield { path: ['clients', index, 'sensitive'], message }
+  }
+}
+
+/** RFC 8551: what is signed before it is encrypted and moved into an envelope is signed no more. */
+export function* sensitiveComesBeforeSign({ inspect }: Config): Iterable<Complaint> {
+  const sign = inspect.findIndex(({ name, module }) => name === 'sign' && module === null)
+  const sensitive = inspect.findIndex(isSensitive)
+  if (sign < 0 || sensitive < sign) return
+  yield { path: ['inspect', sensitive], message: 'it encrypts what sign would have signed already: put it before sign' }
+}
+
+export function* sensitiveMailHasAWay(config: Config): Iterable<Complaint> {
+  const { secureDomains, inspect } = config
+  const index = inspect.findIndex(isSensitive)
+  const certificates = 'certificates' in config && config.certificates !== null
+  if (index < 0 || secureDomains !== null || certificates) return
+  const message =
+    'there are neither secureDomains nor certificates, so sensitive mail reaches local sockets only; all else is refused'
+  yield { path: ['inspect', index], message }
+}
+
+export function* sensitiveIsEnforced({ inspect }: Config): Iterable<Complaint> {
+  for (const [index, entry] of inspect.entries()) {
+    if (!isSensitive(entry) || entry.mode === 'enforce') continue
+    const message = `in mode ${entry.mode} sensitive mail leaves as any other, in clear where the path is`
+    yield { path: ['inspect', index, 'sensitive', 'mode'], message }
+  }
+}
