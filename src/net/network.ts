@@ -63,3 +63,5 @@ export function networkKey(address: string, prefix: { readonly v4: number; reado
   const length = found.family === 4 ? prefix.v4 : prefix.v6
   return `${networkBits(found.family, length, found.bits).toString(36)}/${found.family}.${length}`
 }
+
+export { isLoopback } from '../config/loopback.ts'

@@ -1,0 +1,212 @@
+import type { Clock } from '../../clock.ts'
+import type { Log } from '../../log.ts'
+import type { Resolver } from '../../net/dns.ts'
+import { type Fetched, type FetchOptions, fetchPolicy, type Trouble } from './fetch.ts'
+import { policyId, type StsPolicy } from './policy.ts'
+import type { KeptPolicy, PolicyStore } from './store.ts'
+
+export interface StsOptions extends FetchOptions {
+  /** Policies that are kept at the most; the one that was not used longest goes first. */
+  readonly maxPolicies: number
+  /** How long a domain is left alone after a fetch that failed. RFC 8461 section 3.3 suggests five minutes. */
+  readonly retryMs: number
+  /** How often kept policies are looked through for those to be fetched anew, and those that are over. */
+  readonly sweepMs: number
+  /** Policies that no mail asked for this long are no longer fetched anew. */
+  readonly forgetMs: number
+}
+
+export const STS_DEFAULTS: StsOptions = {
+  port: 443,
+  authorities: null,
+  timeoutMs: 30_000,
+  maxBytes: 65_536,
+  allowLoopback: false,
+  maxPolicies: 10_000,
+  retryMs: 300_000,
+  sweepMs: 3_600_000,
+  forgetMs: 30 * 86_400_000,
+}
+
+/** What is known of a domain's policy. `trouble`: something failed on the way, whether or not an older policy helps. */
+export type StsAnswer =
+  | {
+      readonly is: 'policy'
+      readonly policy: StsPolicy
+      readonly id: string
+      readonly expiresAt: number
+      readonly trouble: Trouble | null
+    }
+  | { readonly is: 'none'; readonly why: string; readonly trouble: Trouble | null }
+
+interface Seams {
+  readonly resolver: Resolver
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const LONGEST_REFRESH_MS = 7 * 86_400_000
+
+/** Policies of domains: looked up, fetched, kept over restarts, and fetched anew before they end. */
+export class StsPolicies {
+  readonly #options: StsOptions
+  readonly #store: PolicyStore
+  readonly #seams: Seams
+  /** In the order of last use, oldest first. */
+  readonly #kept = new Map<string, KeptPolicy>()
+  readonly #underWay = new Map<string, Promise<Fetched>>()
+  /** By domain: the last fetch that failed. */
+  readonly #failures = new Map<string, { readonly at: number; readonly trouble: Trouble }>()
+  #sweeping: Promise<void> = Promise.resolve()
+  #cancel = () => {}
+  #closed = false
+
+  private constructor(options: StsOptions, store: PolicyStore, seams: Seams) {
+    this.#options = options
+    this.#store = store
+    this.#seams = seams
+  }
+
+  static async open(options: StsOptions, store: PolicyStore, seams: Seams): Promise<StsPolicies> {
+    const policies = new StsPolicies(options, store, seams)
+    const kept = await store.load()
+    for (const policy of kept.sort((a, b) => a.usedAt - b.usedAt)) policies.#kept.set(policy.domain, policy)
+    await policies.#bound()
+    policies.#sweepLater()
+    return policies
+  }
+
+  get size(): number {
+    return this.#kept.size
+  }
+
+  /** The policy that counts for a domain now. Fetches it where it is new or has changed. Never rejects. */
+  async of(domain: string): Promise<StsAnswer> {
+    const answer = await this.#seams.resolver.resolveTxt(`_mta-sts.${domain}`)
+    const kept = this.#use(domain)
+    // RFC 8461 section 3.1: what is kept counts on, whatever becomes of the record: an attacker may have taken it away
+    if (answer.is === 'failed')
+      return this.#from(
+        kept,
+        { type: 'sts-policy-fetch-error', text: `the DNS cannot be asked for _mta-sts.${domain}: ${answer.cause}` },
+        'the DNS failed',
+      )
+    const id = answer.is === 'found' ? policyId(answer.records) : null
+    if (id === null) return this.#from(kept, null, 'it publishes none')
+    if (kept?.id === id) return this.#from(kept, null, '')
+    return this.#fetched(domain, id, kept)
+  }
+
+  async #fetched(domain: string, id: string, kept: KeptPolicy | null): Promise<StsAnswer> {
+    const fetched = await this.#fetch(domain)
+    if (!fetched.ok) return this.#from(kept, fetched.trouble, 'its policy cannot be had')
+    const fresh = await this.#keep(domain, id, fetched.policy)
+    return { is: 'policy', policy: fetched.policy, id, expiresAt: expiryOf(fresh), trouble: null }
+  }
+
+  #from(kept: KeptPolicy | null, trouble: Trouble | null, why: string): StsAnswer {
+    if (kept === null) return { is: 'none', why, trouble }
+    return { is: 'policy', policy: kept.policy, id: kept.id, expiresAt: expiryOf(kept), trouble }
+  }
+
+  /** What is kept and still counts. */
+  #use(domain: string): KeptPolicy | null {
+    const kept = this.#kept.get(domain)
+    const now = this.#seams.clock.now()
+    if (kept === undefined || expiryOf(kept) <= now) return null
+    const used = { ...kept, usedAt: now }
+    this.#kept.delete(domain)
+    this.#kept.set(domain, used)
+    return used
+  }
+
+  /** One fetch at a time for one domain, and none for a while after one that failed. */
+  #fetch(domain: string): Promise<Fetched> {
+    const last = this.#failures.get(domain)
+    if (last !== undefined && this.#seams.clock.now() < last.at + this.#options.retryMs) {
+      return Promise.resolve({ ok: false, trouble: last.trouble })
+    }
+    const shared = this.#underWay.get(domain)
+    if (shared !== undefined) return shared
+    const fetching = this.#fetchNow(domain).finally(() => this.#underWay.delete(domain))
+    this.#underWay.set(domain, fetching)
+    return fetching
+  }
+
+  async #fetchNow(domain: string): Promise<Fetched> {
+    const fetched = await fetchPolicy(domain, this.#options, this.#seams)
+    this.#failures.delete(domain)
+    if (!fetched.ok) {
+      this.#failures.set(domain, { at: this.#seams.clock.now(), trouble: fetched.trouble })
+      this.#seams.log.warn({ domain, trouble: fetched.trouble.text }, 'MTA-STS policy cannot be fetched')
+      const oldest = this.#failures.keys().next()
+      if (this.#failures.size > this.#options.maxPolicies && !oldest.done) this.#failures.delete(oldest.value)
+    }
+    return fetched
+  }
+
+  async #keep(domain: string, id: string, policy: StsPolicy): Promise<KeptPolicy> {
+    const now = this.#seams.clock.now()
+    const usedAt = this.#kept.get(domain)?.usedAt ?? now
+    const fresh = { domain, id, policy, fetchedAt: now, usedAt }
+    this.#kept.delete(domain)
+    this.#kept.set(domain, fresh)
+    await this.#stored(() => this.#store.save(fresh))
+    await this.#bound()
+    return fresh
+  }
+
+  async #bound(): Promise<void> {
+    for (const domain of this.#kept.keys()) {
+      if (this.#kept.size <= this.#options.maxPolicies) return
+      await this.#drop(domain)
+    }
+  }
+
+  async #drop(domain: string): Promise<void> {
+    this.#kept.delete(domain)
+    await this.#stored(() => this.#store.remove(domain))
+  }
+
+  /** What cannot be kept on disk counts all the same, until the next start. */
+  async #stored(write: () => Promise<void>): Promise<void> {
+    await write().catch((err: unknown) => this.#seams.log.error({ err }, 'MTA-STS policies cannot be kept on disk'))
+  }
+
+  #sweepLater(): void {
+    if (this.#closed) return
+    this.#cancel = this.#seams.clock.after(this.#options.sweepMs, () => {
+      this.#sweeping = this.sweep().finally(() => this.#sweepLater())
+    })
+  }
+
+  /** Drops what is over, and fetches anew what is about to be (RFC 8461 section 3.3). One after the other: nobody waits for it. */
+  async sweep(): Promise<void> {
+    for (const kept of [...this.#kept.values()]) {
+      if (this.#closed) return
+      const now = this.#seams.clock.now()
+      if (expiryOf(kept) <= now) await this.#drop(kept.domain)
+      else if (now >= refreshAt(kept) && now - kept.usedAt < this.#options.forgetMs) await this.#refresh(kept)
+    }
+  }
+
+  async #refresh({ domain, id }: KeptPolicy): Promise<void> {
+    const answer = await this.#seams.resolver.resolveTxt(`_mta-sts.${domain}`)
+    const current = answer.is === 'found' ? policyId(answer.records) : null
+    const fetched = await this.#fetch(domain)
+    if (fetched.ok) await this.#keep(domain, current ?? id, fetched.policy)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancel()
+    await this.#sweeping
+    await Promise.all([...this.#underWay.values()])
+  }
+}
+
+const expiryOf = ({ fetchedAt, policy }: KeptPolicy): number => fetchedAt + policy.maxAge * 1000
+
+/** After half of its time, and once a week at least. */
+const refreshAt = ({ fetchedAt, policy }: KeptPolicy): number =>
+  fetchedAt + Math.min((policy.maxAge * 1000) / 2, LONGEST_REFRESH_MS)
