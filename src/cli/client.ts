@@ -77,6 +77,7 @@ function unreachable(path: string, err: NodeJS.ErrnoException): CommandFailure {
       EXIT.unavailable,
       `The daemon is not running (no one listens at ${path}). Start it with: postern serve --config FILE, ` +
         'or: systemctl start postern. If it runs with another configuration, name it with --config or --socket.',
+      { notRunning: true },
     )
   }
   if (err.code === 'EACCES' || err.code === 'EPERM') {

@@ -17,9 +17,12 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
   readonly code: ExitCode
+  /** It is certain that no daemon runs. */
+  readonly notRunning: boolean
 
-  constructor(code: ExitCode, message: string) {
+  constructor(code: ExitCode, message: string, { notRunning = false } = {}) {
     super(message)
     this.code = code
+    this.notRunning = notRunning
   }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { checkCommand } from './commands/check.ts'
+import { domainCommand } from './commands/domain/index.ts'
 import { queueCommand } from './commands/queue/index.ts'
 import { reloadCommand } from './commands/reload.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -17,7 +18,7 @@ function buildProgram(): Command {
     .version(version(), '-V, --version')
     .showHelpAfterError('(postern help, or --help after a command, says more)')
     .addHelpText('after', EXIT_CODES)
-  const daemonCommands = [statusCommand(), queueCommand(), traceCommand(), reloadCommand()]
+  const daemonCommands = [statusCommand(), queueCommand(), traceCommand(), domainCommand(), reloadCommand()]
   for (const command of [serveCommand(), checkCommand(), ...daemonCommands, tlsCommand()]) program.addCommand(command)
   return exitByError(program)
 }

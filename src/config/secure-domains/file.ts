@@ -56,6 +56,8 @@ export interface SecureDomains {
 export const entriesOf = ({ lines }: RegisterFile): SecureDomain[] =>
   lines.map(({ entry }) => entry).filter((entry) => entry !== null)
 
+export const registerOfFile = (register: RegisterFile): SecureRegister => registerOf(entriesOf(register))
+
 export function secureDomainsOf(file: string, warnMs: number, register: RegisterFile = NEW_REGISTER): SecureDomains {
   const entries = entriesOf(register)
   return { file, entries, register: registerOf(entries), warnMs }

@@ -1,0 +1,19 @@
+import { Command } from 'commander'
+import { addCommand } from './add.ts'
+import { importCommand } from './import.ts'
+import { listCommand } from './list.ts'
+import { retireCommand } from './retire.ts'
+import { showCommand } from './show.ts'
+
+export function domainCommand(): Command {
+  const domain = new Command('domain')
+    .description('secure domains: those that mail must only reach over a proven path')
+    .addHelpText('after', HELP)
+  const commands = [addCommand(), showCommand(), listCommand(), retireCommand(), importCommand()]
+  for (const command of commands) domain.addCommand(command)
+  return domain
+}
+
+const HELP = `
+The register is the CSV file that secureDomains.file of the configuration names. Commands that change
+it write it whole or not at all, then have a running daemon read it; its comments and order stay.`
