@@ -16,11 +16,16 @@ export class Inquiry {
   readonly now: number
   readonly standing: SecureStanding
   readonly exception: ClearTextException | null
-  readonly #policies: StsPolicies
+  readonly #policies: Pick<StsPolicies, 'of'>
   readonly #tlsa = new Map<string, Promise<HostTlsa>>()
   #sts: Promise<StsAnswer> | null = null
 
-  constructor(question: PathQuestion, options: TransportOptions, deps: TransportDeps, policies: StsPolicies) {
+  constructor(
+    question: PathQuestion,
+    options: TransportOptions,
+    deps: TransportDeps,
+    policies: Pick<StsPolicies, 'of'>,
+  ) {
     this.question = question
     this.options = options
     this.deps = deps
