@@ -1,3 +1,4 @@
+import type { Certificates } from '../certificates/contract.ts'
 import type { Ledger } from '../ledger/contract.ts'
 import type { Spool } from '../spool/contract.ts'
 import type { ReceiptKey } from './receipts.ts'
@@ -12,6 +13,8 @@ export interface AdminPorts {
   readonly givesUpAt?: (receivedAt: number, isNotice: boolean) => number
   /** Left out where no receipts are signed. */
   readonly receiptKey?: ReceiptKey
+  /** Left out where none are kept. */
+  readonly certificates?: Certificates
   /** How the daemon is, known without waiting. */
   status(): DaemonStatus
   /** Reads the configuration again, as SIGHUP does. Never rejects: what is wrong is in the answer, and the old configuration goes on. */

@@ -7,6 +7,7 @@ import type { ApiError } from './api.ts'
 import { AdminFailure } from './failure.ts'
 import type { AdminPorts } from './ports.ts'
 import { addActionRoute } from './routes/actions.ts'
+import { addCertificateRoutes } from './routes/certificates.ts'
 import { addQueueRoutes } from './routes/queue.ts'
 import { addReceiptRoutes } from './routes/receipts.ts'
 import { addReloadRoute } from './routes/reload.ts'
@@ -66,6 +67,7 @@ function buildApp({ ports, log, clock }: AdminOptions): FastifyInstance {
   addTraceRoute(app, ports)
   addReceiptRoutes(app, ports, clock, log)
   addReloadRoute(app, ports)
+  addCertificateRoutes(app, ports)
   return app
 }
 

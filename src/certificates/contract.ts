@@ -13,8 +13,8 @@ export interface Certificates {
   /** Marks what the text names (an address, or a fingerprint) as no longer to be used. Gives what it changed. */
   expire(of: string, by: string): Promise<readonly CertificateEntry[]>
   summary(): CertificateSummary
-  /** What can change while it is open. Rejects, and nothing has changed, if the authorities cannot be read. */
-  update(options: CertificateOptions): Promise<void>
+  /** Reads what other options name, and gives what puts them in force. Rejects if the authorities cannot be read. */
+  prepare(options: CertificateOptions): Promise<() => void>
   close(): Promise<void>
 }
 

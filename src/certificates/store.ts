@@ -210,9 +210,12 @@ class Store implements Certificates {
     return { usable, expiring, damage: this.#damage }
   }
 
-  async update(options: CertificateOptions): Promise<void> {
-    this.#authorities = await authoritiesOf(options)
-    this.#options = options
+  async prepare(options: CertificateOptions): Promise<() => void> {
+    const authorities = await authoritiesOf(options)
+    return () => {
+      this.#authorities = authorities
+      this.#options = options
+    }
   }
 
   async close(): Promise<void> {

@@ -2,16 +2,19 @@ import type { z } from 'zod'
 import type { Context } from '../context.ts'
 import { key, optional, required, section } from '../fields.ts'
 import { choice, domain, duration, mailbox, text } from '../kinds.ts'
+import { certificates } from './certificates.ts'
 import { clients } from './clients.ts'
-import { delivery, ledger, notifications, spool, state } from './delivery.ts'
+import { delivery, notifications, spool, state } from './delivery.ts'
 import { dns } from './dns.ts'
 import { domains, recipientCheck } from './domains.ts'
 import { inspect } from './inspect.ts'
+import { ledger } from './ledger.ts'
 import { limits } from './limits.ts'
 import { listeners, tls } from './listeners.ts'
 import { admin, log, metrics, shutdown } from './operate.ts'
 import { queue } from './queue.ts'
 import { receipts } from './receipts.ts'
+import { reports } from './reports.ts'
 import { routes } from './route.ts'
 import { secureDomains } from './secure-domains.ts'
 
@@ -88,7 +91,7 @@ const howMuchAndHow = (context: Context) => ({
   limits: key(limits, {}, 'What one sender may take of this server. clients can have limits of their own.'),
   queue: key(queue, {}, 'How long and how often delivery is tried.'),
   notifications: key(notifications, {}, 'What senders are told of mail that waits or fails.'),
-  ledger: key(ledger, {}, 'The record of what happened to each message.'),
+  ledger: key(ledger(context), {}, 'The record of what happened to each message.'),
   receipts: key(receipts(context), {}, 'Signed certificates of what became of a message (postern receipt).'),
   spool: key(spool, {}, 'How messages lie on disk.'),
   delivery: key(delivery, {}, 'How we appear to next hops, and how long we wait for them.'),
@@ -98,7 +101,13 @@ const howMuchAndHow = (context: Context) => ({
     [],
     'The plugins that each message passes before it is acknowledged, in this order. None: nothing is inspected.',
   ),
+  certificates: key(
+    certificates(context),
+    {},
+    "Recipients' S/MIME certificates (postern certificate), for sensitive mail.",
+  ),
   holds: key(holds, {}, 'What becomes of held messages.'),
+  reports: key(reports, {}, 'Daily reports of TLS and DMARC: those that we send, and those about us.'),
   log: key(log, {}, 'One line of JSON an event, to standard output. Never holds content or subjects.'),
   admin: key(admin(context), {}, 'The socket for operators.'),
   metrics: key(metrics, {}, 'For monitoring.'),

@@ -140,15 +140,17 @@ test('with trust: chain an operator too can only add what an authority has signe
   const { stored, results } = await store.add(adding([stranger.pem]))
   assert.equal(stored, false)
   assert.deepEqual(results[0]?.problems, ['no valid chain leads from it to an authority of ours'])
-  await store.update({ trust: 'pinned', authorities: null })
+  const use = await store.prepare({ trust: 'pinned', authorities: null })
+  assert.equal((await store.add(adding([stranger.pem]))).stored, false)
+  use()
   assert.ok((await store.add(adding([stranger.pem]))).stored)
 })
 
 test('an authorities file that is missing or holds none is said so, and changes nothing', async (t) => {
   const folder = temporaryFolder(t)
   const store = await opened(t, folder)
-  await assert.rejects(store.update({ trust: 'pinned', authorities: '/nowhere.pem' }), /authorities: \/nowhere\.pem/)
-  await assert.rejects(store.update({ trust: 'pinned', authorities: ward.pemFile }), /ward is not an authority/)
+  await assert.rejects(store.prepare({ trust: 'pinned', authorities: '/nowhere.pem' }), /authorities: \/nowhere\.pem/)
+  await assert.rejects(store.prepare({ trust: 'pinned', authorities: ward.pemFile }), /ward is not an authority/)
   assert.ok((await store.add(adding([ward.pem]))).stored)
 })
 
