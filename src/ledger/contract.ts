@@ -34,7 +34,7 @@ export interface TraceQuery {
   /** Received not before, and before; milliseconds since 1970. */
   readonly from?: number
   readonly to?: number
-  /** Where a recipient stands now (the one asked for, if one is): `pending`, `held`, `relayed`, `delivered`, `failed`, `removed`, `discarded`. */
+  /** Where a recipient stands now (the one asked for, if one is): `pending`, `held`, `relayed`, `delivered`, `failed`, `removed`, `discarded`, `damaged`. */
   readonly state?: string
 }
 

@@ -1,9 +1,11 @@
 import type { Connection } from '../../db/database.ts'
+import { type CustodyRecipient, readAction, readAttempt, readReceived } from '../../mail/custody.ts'
+import type { Fate } from '../../mail/fate.ts'
 import type { Happened } from '../contract.ts'
 import type { HappeningRow, HappeningsPage, HappeningsQuery } from '../wire.ts'
 import { parseReceived } from './keys.ts'
 import { matches } from './search.ts'
-import { type Entry, type EntryData, type EntryRecipient, isObject, lastStates, parseEntry } from './states.ts'
+import { type Entry, type ReadEntry, readEntry, standings } from './states.ts'
 
 /** Which entries tell of a thing, and which recipients in them: null for all. */
 const KINDS: Readonly<Record<Happened, { readonly events: readonly string[]; readonly state: string | null }>> = {
@@ -95,46 +97,39 @@ export class Happenings {
     const message = this.#sql.message.all(id)
     if (!matches(message, filter)) return []
     const { state } = KINDS[what]
-    const entry = parseEntry(data)
-    const meant = entry.recipients.filter((recipient) => state === null || recipient.state === state)
-    const happened = { at, event, ...why(entry) }
-    return meant.map((recipient) => ({
-      ...about(id, message, recipient),
-      ...happened,
-      reason: reasonOf(entry, recipient),
-    }))
+    const entry = readEntry([at, event, data])
+    const fates = standings(message)
+    const facts = messageFacts(id, message)
+    return entry.recipients
+      .filter((recipient) => state === null || recipient.state === state)
+      .map((recipient) => ({ ...facts, at, event, ...why(entry, recipient), ...became(fates, recipient) }))
   }
 }
 
-function about(id: number, message: Message, { index, address }: EntryRecipient) {
+function messageFacts(id: number, message: Message) {
   const received = message.find(([, event]) => event === 'received')
   const { client, sender, messageId, size } = parseReceived(received?.[2] ?? '{}')
-  const last = lastStates(message).get(index)
+  return { id, receivedAt: received?.[0] ?? null, client, sender, messageId, size }
+}
+
+function became(fates: readonly Fate<ReadEntry>[], { index, address }: CustodyRecipient) {
+  const fate = fates.find((each) => each.index === index)
+  const host = fate?.events.findLast(({ facts }) => typeof facts.host === 'string')?.facts.host as string | undefined
   return {
-    id,
-    receivedAt: received?.[0] ?? null,
-    client,
-    sender,
-    messageId,
-    size,
     recipient: address,
-    state: last?.state ?? 'unknown',
-    stateAt: last?.at ?? null,
-    reply: last?.reply ?? null,
-    host: last?.host ?? null,
+    state: fate?.state ?? 'unknown',
+    stateAt: fate?.event.at ?? null,
+    reply: fate?.reply ?? null,
+    host: host ?? null,
   }
 }
 
-/** Who is responsible for it: the owner of a hold, or the operator who did it. */
-function why({ facts: { hold, owner, by } }: EntryData): { owner: string | null } {
-  const held = isObject(hold) ? hold.owner : undefined
-  return { owner: ([held, owner, by].find((each) => typeof each === 'string') as string | undefined) ?? null }
-}
-
-function reasonOf({ facts: { hold } }: EntryData, { reply }: EntryRecipient): string | null {
-  if (typeof hold === 'string') return hold
-  if (isObject(hold) && typeof hold.reason === 'string') return hold.reason
-  return reply
+/** The reason for it, and who answers for it: the owner of a hold, or the operator who did it. */
+function why({ event, facts }: ReadEntry, { index, reply }: CustodyRecipient) {
+  const { by, hold } = readAction(facts)
+  const holds = event === 'received' ? readReceived(facts).holds : [hold, readAttempt(facts).hold]
+  const found = holds.find((each) => each !== null && (each.recipients.length === 0 || each.recipients.includes(index)))
+  return { reason: found?.reason ?? reply ?? null, owner: found?.owner ?? by }
 }
 
 function cursorOf(after: string | null): number {

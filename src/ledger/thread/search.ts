@@ -3,7 +3,7 @@ import { idAt } from '../../mail/queue-id.ts'
 import type { FoundMessage, QueryRow } from '../wire.ts'
 import type { SearchIndex, Segment } from './index.ts'
 import { KINDS, type Kind, keyOf, parseReceived, type Received, valuesOf, wanted } from './keys.ts'
-import { type Entry, lastStates } from './states.ts'
+import { type Entry, standings } from './states.ts'
 
 interface Page {
   readonly messages: readonly FoundMessage[]
@@ -102,8 +102,8 @@ function isAbout(received: Entry | undefined, query: QueryRow): boolean {
 function stands(entries: readonly Entry[], { state, recipient }: QueryRow): boolean {
   if (state === null) return true
   const meant = recipient === null ? null : wanted('recipient', recipient)
-  return [...lastStates(entries).values()].some(
-    (last) => last.state === state && (meant === null || wanted('recipient', last.address) === meant),
+  return standings(entries).some(
+    (fate) => fate.state === state && (meant === null || wanted('recipient', fate.address) === meant),
   )
 }
 
