@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
-import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
+import type { Envelope } from '../mail/envelope.ts'
 import { reply } from '../mail/reply.ts'
 import type {
   ClientFailure,
@@ -13,8 +13,11 @@ import type {
 } from '../smtp/client/contract.ts'
 import { openOpportunistic } from '../smtp/client/open.ts'
 import type { Lease } from '../spool/contract.ts'
+import type { HostDemand } from '../transport/contract.ts'
+import { discreet } from './discreet.ts'
 import type { DeliverOptions } from './options.ts'
-import type { Route, RouteTls } from './route.ts'
+import { ownReply } from './replies.ts'
+import type { Route } from './route.ts'
 import type { MessageStore, StoreAnswer, StoredMessage } from './store.ts'
 import type { Target } from './targets.ts'
 
@@ -30,64 +33,72 @@ export interface Carrier {
 }
 
 export type Opened =
-  | { readonly ok: true; readonly carrier: Carrier }
+  | {
+      readonly ok: true
+      readonly carrier: Carrier
+      readonly session: ClientSession
+      /** Why it is in clear, where TLS was tried and failed. */
+      readonly fellBack: ClientFailure | null
+    }
   | { readonly ok: false; readonly failure: ClientFailure }
 
-/** What a path must be, beside what its route says. */
-export interface PathDemands {
-  /** RFC 8689: proven TLS, whatever the route would be content with. */
-  readonly strict: boolean
-}
+type NetworkRoute = Exclude<Route, { via: 'store' }>
+type NetworkOptions = Pick<DeliverOptions, 'helo' | 'timeouts' | 'localAddresses'>
 
-/** Opens a session with one address. Never rejects. */
+/** Opens a session with one address, as secure as `demand` says; null on this machine. Never rejects. */
 export async function openCarrier(
   target: Target,
-  route: Exclude<Route, { via: 'store' }>,
-  { strict }: PathDemands,
-  options: Pick<DeliverOptions, 'helo' | 'timeouts' | 'localAddresses'>,
+  route: NetworkRoute,
+  demand: HostDemand | null,
+  options: NetworkOptions,
   { clock, log }: { clock: Clock; log: Log },
 ): Promise<Opened> {
-  const opened = await openOpportunistic(clientTarget(target, route, strict, options), { clock, log })
-  return opened.ok ? { ok: true, carrier: sessionCarrier(opened.session) } : opened
+  const eightBit = route.via === 'hosts' && route.eightBitWithout8BitMime
+  const to = clientTarget(target, route, demand, options)
+  const opened = await openOpportunistic(to, { clock, log, ...(eightBit && { eightBitWithout8BitMime: eightBit }) })
+  if (!opened.ok) return opened
+  const { session, fellBack = null } = opened
+  return { ok: true, carrier: sessionCarrier(session, demand), session, fellBack }
 }
 
 function clientTarget(
   { host, address, port }: Target,
-  route: Exclude<Route, { via: 'store' }>,
-  strict: boolean,
-  { helo, timeouts, localAddresses }: Pick<DeliverOptions, 'helo' | 'timeouts' | 'localAddresses'>,
+  route: NetworkRoute,
+  demand: HostDemand | null,
+  { helo, timeouts, localAddresses }: NetworkOptions,
 ): ClientTarget {
   const protocol = route.via === 'mx' ? 'smtp' : route.via === 'socket' ? 'lmtp' : route.protocol
   const localAddress = localAddresses.find((local) => isIP(local) === isIP(address)) ?? null
   const login = route.via === 'hosts' ? route.login : null
-  const tls: ClientTls = route.via === 'socket' ? { mode: 'none' } : clientTls(route.tls, host, strict)
+  const tls: ClientTls = demand === null ? { mode: 'none' } : demand.tls
   return { host, address, port, protocol, tls, login, helo, timeouts, localAddress }
 }
 
-function clientTls({ mode, verify, options }: RouteTls, host: string, strict: boolean): ClientTls {
-  if (mode === 'none' && !strict) return { mode }
-  if (mode === 'opportunistic' && !strict) return { mode, options }
-  const check = (peer: PeerCertificate, error: string | null) => problemOf(host, peer, error)
-  return { mode: mode === 'implicit' ? 'implicit' : 'required', options, verify: verify || strict ? check : null }
-}
-
-/** RFC 9525: a chain that leads to an authority, and the host's name. */
-function problemOf(host: string, peer: PeerCertificate, authorizationError: string | null): string | null {
-  return authorizationError ?? checkServerIdentity(host, peer)?.message ?? null
-}
-
-function sessionCarrier(session: ClientSession): Carrier {
+function sessionCarrier(session: ClientSession, demand: HostDemand | null): Carrier {
+  const mayBeSensitive = demand === null || session.tls?.verified === true
   return {
     get usable() {
       return session.usable
     },
     session,
     closed: session.closed,
-    send: ({ envelope, content }) => session.send(envelopeFor(session, envelope), content),
+    async send({ envelope, content }) {
+      if (envelope.sensitive !== true) return session.send(envelopeFor(session, envelope), content)
+      return mayBeSensitive ? discreet(await session.send(envelopeFor(session, envelope), content)) : unsafe(envelope)
+    },
     quit: () => session.quit(),
     destroy: () => session.destroy(),
   }
 }
+
+const NOT_PROVEN = ownReply(451, '4.7.5', 'the message is sensitive, and the path is not proven')
+
+/** Nobody should ask for this: a decision that leads a sensitive message here is wrong. */
+const unsafe = ({ rcptTo }: Envelope): SendResult => ({
+  recipients: rcptTo.map(() => ({ is: 'deferred', reply: NOT_PROVEN, phase: 'mail' })),
+  failure: null,
+  dsnHandedOn: false,
+})
 
 /** RFC 8689 section 5: a message with the null reverse-path goes on where REQUIRETLS is not offered, too. */
 function envelopeFor({ extensions, tls }: ClientSession, envelope: Lease['envelope']): Lease['envelope'] {

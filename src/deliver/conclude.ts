@@ -3,7 +3,7 @@ import type { Log } from '../log.ts'
 import type { NotificationAction } from '../mail/notification.ts'
 import { type Reply, replyText } from '../mail/reply.ts'
 import type { Metrics } from '../metrics.ts'
-import type { SendResult } from '../smtp/client/contract.ts'
+import type { ClientTlsFacts, SendResult } from '../smtp/client/contract.ts'
 import type { Lease, Outcome, RecipientResult } from '../spool/contract.ts'
 import { replyOf, type Unreachable } from './connect.ts'
 import type { Connection, Hop } from './hop.ts'
@@ -11,7 +11,8 @@ import { type Judgement, judge } from './judge.ts'
 import type { Job } from './lane.ts'
 import type { Notices } from './notices.ts'
 import type { DeliverOptions } from './options.ts'
-import { ownReply, statusOf } from './replies.ts'
+import { securityFacts } from './path-security.ts'
+import { kinder, ownReply, statusOf } from './replies.ts'
 import { isFinal } from './route.ts'
 import { waitAfter } from './schedule.ts'
 
@@ -51,7 +52,8 @@ export class Concluder {
     const { target } = connection
     const now = this.#ports.clock.now()
     const otherwise = result.failure === null ? NOTHING_SAID : replyOf(result.failure, target)
-    const judgement = judge(job.lease, result.recipients, {
+    const configured = hop.next.hosts.from === 'configured'
+    const judgement = judge(job.lease, configured ? result.recipients.map(kinder) : result.recipients, {
       now,
       dueAt: now + this.#wait(job.lease),
       expiresAt: this.expiresAt(job.lease),
@@ -60,7 +62,8 @@ export class Concluder {
       final: isFinal(hop.next.route),
       dsnHandedOn: result.dsnHandedOn,
     })
-    const facts = { ...pathFacts(connection), seconds: (now - startedAt) / 1000, ...triedFacts(job.tried) }
+    const seconds = (now - startedAt) / 1000
+    const facts = { ...pathFacts(connection), seconds, ...triedFacts(job.tried) }
     this.#count(hop, job.lease, judgement, now)
     this.#log(job.lease, judgement, { nextHop: hop.next.name, ...facts })
     this.#conclude(job, judgement, facts)
@@ -79,16 +82,23 @@ export class Concluder {
       final: false,
       dsnHandedOn: false,
     })
-    const facts = triedFacts([...job.tried, ...why.tried])
+    const { security } = job.lane
+    const facts = {
+      ...(security && { security: securityFacts(security) }),
+      ...triedFacts([...job.tried, ...why.tried]),
+    }
     this.#count(null, job.lease, judgement, now)
     this.#log(job.lease, judgement, facts)
     this.#conclude(job, judgement, facts)
   }
 
-  /** Goes back as it was. */
-  giveBack(job: Job, dueAt: number): void {
-    const results = job.lease.indexes.map((index) => {
-      return { index, state: { is: 'pending', dueAt, reply: null, attempted: false } } as const
+  /** Goes back as it was; with the reason why it waits, where that would not stand anywhere else. */
+  giveBack(job: Job, dueAt: number, reply: Reply | null = null): void {
+    const { indexes, lastReplies } = job.lease
+    const results = indexes.map((index, i) => {
+      // What was said about a recipient itself says more
+      const said = (lastReplies[i] ?? null) === null ? reply : null
+      return { index, state: { is: 'pending', dueAt, reply: said, attempted: false } } as const
     })
     this.#ports.forget(job)
     this.#ports.settle({ queueId: job.lease.queueId, results, facts: UNTRIED, notifications: [] })
@@ -170,13 +180,19 @@ export class Concluder {
 }
 
 /** What the record keeps of the path that a message took. */
-function pathFacts({ target, carrier: { session } }: Connection): Readonly<Record<string, unknown>> {
+function pathFacts({ target, security, carrier: { session } }: Connection): Readonly<Record<string, unknown>> {
   if (target === null) return {}
   const { host, address, port } = target
   const tls = session?.tls ?? null
-  if (tls === null) return { host, address, port, tls: null }
-  return { host, address, port, tls: tls.protocol, cipher: tls.cipher, verified: tls.verified }
+  return { host, address, port, ...(security && { security }), tls: tls && tlsFacts(tls) }
 }
+
+const tlsFacts = ({ protocol, cipher, fingerprint, verified }: ClientTlsFacts) => ({
+  protocol,
+  cipher,
+  fingerprint,
+  verified,
+})
 
 const triedFacts = (tried: readonly string[]) => (tried.length > 0 ? { tried } : {})
 

@@ -3,12 +3,16 @@ import type { Log } from '../log.ts'
 import type { Reply } from '../mail/reply.ts'
 import type { Resolver } from '../net/dns.ts'
 import type { ClientFailure, ClientPhase } from '../smtp/client/contract.ts'
-import { type Carrier, openCarrier, storeCarrier } from './carrier.ts'
+import { failureOf } from '../smtp/client/failure.ts'
+import type { HostDemand, TlsResults } from '../transport/contract.ts'
+import { type Opened, openCarrier, storeCarrier } from './carrier.ts'
 import { type Connection, type Hop, targetName } from './hop.ts'
 import type { DeliverOptions } from './options.ts'
+import { demandOn, type PathSecurity, securityFacts } from './path-security.ts'
 import { ownReply } from './replies.ts'
 import type { MessageStore } from './store.ts'
 import { type Target, type Targets, targetsOf } from './targets.ts'
+import { failureOfTls, type TlsCourse, tellsOfTls } from './tls-results.ts'
 
 /** Why nothing of a next hop could be reached. */
 export interface Unreachable {
@@ -20,6 +24,8 @@ export interface Unreachable {
   readonly remote: string | null
   /** What went wrong, host by host. */
   readonly tried: readonly string[]
+  /** What kept some host from being proven, where that was asked for; null: it was not for that. */
+  readonly unproven: string | null
 }
 
 export type Connected =
@@ -32,6 +38,7 @@ export interface ConnectContext {
   readonly clock: Clock
   readonly log: Log
   readonly store: MessageStore | null
+  readonly tlsResults: TlsResults
   readonly random: () => number
   /** True when it is no longer worth trying. */
   readonly isClosing: () => boolean
@@ -39,25 +46,74 @@ export interface ConnectContext {
 
 /** Opens a connection to the first address of a next hop that takes one. Never rejects. */
 export async function connectTo(hop: Hop, context: ConnectContext): Promise<Connected> {
-  const { route } = hop.next
-  if (route.via === 'store') return toStore(context)
+  if (hop.next.route.via === 'store') return toStore(context)
   const found = await lookUp(hop, context)
-  if (found.is !== 'found') return { ok: false, why: { ...found, remote: null, tried: [] } }
+  if (found.is !== 'found') return { ok: false, why: { ...found, remote: null, tried: [], unproven: null } }
   hop.targets = found.targets
-  const failures: [Target, ClientFailure][] = []
+  const failures: Failed[] = []
   for (const target of leastAvoided(hop, context.clock.now())) {
-    const opened = await openCarrier(target, route, hop.next, context.options, context)
-    if (opened.ok) return { ok: true, connection: connectionOf(opened.carrier, target, context.clock.now()) }
+    const { security } = hop.next
+    const demand = security && demandOn(target, security)
+    const opened = await open(hop, target, demand, context)
+    if (opened.ok) return { ok: true, connection: networkConnection(opened, target, { security, demand }, context) }
     hop.avoid(target, context.clock.now() + context.options.lookup.avoidMs)
-    failures.push([target, opened.failure])
+    failures.push({ target, failure: opened.failure, demand })
     if (context.isClosing()) break
   }
   return { ok: false, why: unreachable(hop, failures) }
 }
 
-const connectionOf = (carrier: Carrier, target: Target | null, now: number): Connection => ({
+interface Failed {
+  readonly target: Target
+  readonly failure: ClientFailure
+  readonly demand: HostDemand | null
+}
+
+async function open(hop: Hop, target: Target, demand: HostDemand | null, context: ConnectContext): Promise<Opened> {
+  const { route, security } = hop.next
+  if (route.via === 'store' || (security !== null && demand === null)) return UNDECIDED
+  // Whose turn it is now is whom the session is opened for
+  const path = hop.foremost?.security ?? security
+  const opened = await openCarrier(target, route, demand, context.options, context)
+  if (path !== null && demand !== null) report(opened, target, { path, demand }, context)
+  return opened
+}
+
+/** What nobody decided about is not tried. */
+const UNDECIDED: Opened = { ok: false, failure: failureOf('tls', 'nothing was decided about this host') }
+
+function report(
+  opened: Opened,
+  { host, address }: Target,
+  { path, demand }: { path: PathSecurity; demand: HostDemand },
+  { tlsResults, clock }: ConnectContext,
+): void {
+  const { reported: policies } = path.decision
+  const course: TlsCourse = opened.ok ? opened : { session: null, failure: opened.failure }
+  if (policies.length === 0 || !tellsOfTls(course)) return
+  const failure = failureOfTls(course, demand, policies)
+  tlsResults.add({ at: clock.now(), domain: path.domain, policies, host, address, failure })
+}
+
+function networkConnection(
+  { carrier }: Extract<Opened, { ok: true }>,
+  target: Target,
+  { security, demand }: { security: PathSecurity | null; demand: HostDemand | null },
+  { clock }: ConnectContext,
+): Connection {
+  const proves = carrier.session?.tls === null ? 'clear' : (demand?.proves ?? 'unproven')
+  return connectionOf(carrier, target, security && { ...securityFacts(security), proves }, clock.now())
+}
+
+const connectionOf = (
+  carrier: Connection['carrier'],
+  target: Target | null,
+  security: Connection['security'],
+  now: number,
+): Connection => ({
   carrier,
   target,
+  security,
   openedAt: now,
   idleSince: now,
   sent: 0,
@@ -65,10 +121,10 @@ const connectionOf = (carrier: Carrier, target: Target | null, now: number): Con
 
 function toStore({ store, clock, options: { timeouts } }: ConnectContext): Connected {
   if (store !== null) {
-    return { ok: true, connection: connectionOf(storeCarrier(store, clock, timeouts.end), null, clock.now()) }
+    return { ok: true, connection: connectionOf(storeCarrier(store, clock, timeouts.end), null, null, clock.now()) }
   }
   const reply = ownReply(451, '4.3.5', 'there are no mailboxes here')
-  return { ok: false, why: { is: 'temporary', reply, remote: null, tried: [] } }
+  return { ok: false, why: { is: 'temporary', reply, remote: null, tried: [], unproven: null } }
 }
 
 async function lookUp(hop: Hop, context: ConnectContext): Promise<Targets> {
@@ -87,16 +143,22 @@ function leastAvoided(hop: Hop, now: number): Target[] {
   return [...good, ...bad]
 }
 
-function unreachable({ next }: Hop, failures: readonly [Target, ClientFailure][]): Unreachable {
-  const tried = failures.map(([target, { text }]) => `${targetName(target)}: ${text}`)
-  const [target, failure] = failures.at(-1) ?? []
-  if (!target || !failure)
-    return { is: 'temporary', reply: ownReply(451, '4.4.4', 'no address to try'), remote: null, tried }
+function unreachable({ next }: Hop, failures: readonly Failed[]): Unreachable {
+  const tried = failures.map(({ target, failure: { text } }) => `${targetName(target)}: ${text}`)
+  const unproven = tried.find((_, i) => isUnproven(failures[i])) ?? null
+  const { target, failure } = failures.at(-1) ?? {}
+  if (!target || !failure) {
+    return { is: 'temporary', reply: ownReply(451, '4.4.4', 'no address to try'), remote: null, tried, unproven }
+  }
   // RFC 7504: every host says that it never takes mail. What an operator configured can be put right.
-  const never = next.hosts.from !== 'configured' && failures.every(([, { temporary }]) => !temporary)
-  const reply = replyOf(failure, target)
-  return { is: never ? 'permanent' : 'temporary', reply, remote: failure.reply === null ? null : target.host, tried }
+  const never = next.hosts.from !== 'configured' && failures.every((each) => !each.failure.temporary)
+  const remote = failure.reply === null ? null : target.host
+  return { is: never ? 'permanent' : 'temporary', reply: replyOf(failure, target), remote, tried, unproven }
 }
+
+/** It answered, and could not show what was asked of it. */
+const isUnproven = (failed: Failed | undefined): boolean =>
+  failed?.failure.phase === 'tls' && failed.demand?.tls.mode !== 'opportunistic'
 
 /** What is kept about a failed session: the peer's own words, or ours. */
 export function replyOf({ reply, phase, text }: ClientFailure, target: Target | null): Reply {

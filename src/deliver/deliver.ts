@@ -1,6 +1,8 @@
+import { noAlarms } from '../alarms.ts'
 import type { Address } from '../mail/address.ts'
 import type { Envelope, Recipient, ReversePath } from '../mail/envelope.ts'
 import type { BlockReason, DeliveryPlan, Lease, Outcome } from '../spool/contract.ts'
+import { noTlsResults } from '../transport/contract.ts'
 import { askNextHop, type RecipientAnswer } from './ask.ts'
 import { Concluder } from './conclude.ts'
 import { type ConnectContext, connectTo } from './connect.ts'
@@ -9,8 +11,11 @@ import { Feeder } from './feeder.ts'
 import type { Hop } from './hop.ts'
 import { Keeper } from './keeper.ts'
 import type { Job } from './lane.ts'
+import { needOf } from './need.ts'
 import { Notices } from './notices.ts'
 import type { DeliverDeps, DeliverOptions } from './options.ts'
+import { PathAlarms } from './path-alarms.ts'
+import { PathDecisions } from './path-security.ts'
 import { Pool } from './pool.ts'
 import { ownReply } from './replies.ts'
 import { Router } from './router.ts'
@@ -84,7 +89,7 @@ class Delivery implements Deliver {
     this.#sweeper = new Sweeper(options, {
       ...deps,
       concluder: this.#concluder,
-      troubleOf: (destination) => this.#dispatcher.troubleOf(destination),
+      troubleOf: (lease) => this.#dispatcher.troubleOf(lease),
       swept: () => this.poke(),
     })
     this.#keeper = new Keeper({ ...deps, dispatcher: this.#dispatcher, pool: this.#pool })
@@ -93,8 +98,7 @@ class Delivery implements Deliver {
   plan({ address }: Recipient, envelope: Envelope): DeliveryPlan {
     const now = this.#deps.clock.now()
     const destination = address.domain
-    const strict = envelope.requireTls && envelope.mailFrom !== null
-    const fresh = this.#mayBegin && this.#dispatcher.hasRoomFor(destination, strict)
+    const fresh = this.#mayBegin && this.#dispatcher.hasRoomFor(destination, needOf(envelope))
     if (!fresh) this.#feeder.expect()
     return { do: 'deliver', destination, dueAt: now, leaseUntil: fresh ? now + this.#options.leaseMs : null }
   }
@@ -118,7 +122,7 @@ class Delivery implements Deliver {
   }
 
   async ask(to: Address, from: ReversePath): Promise<RecipientAnswer> {
-    const found = await this.#dispatcher.router.find(to.domain, false)
+    const found = await this.#dispatcher.router.find({ destination: to.domain, domain: to.domain, need: 'none' })
     if (found.is !== 'hop') return { known: 'temporary', reply: found.reply }
     if (found.next.route.via === 'store') return { known: 'temporary', reply: NOBODY_TO_ASK }
     const { askTimeoutMs } = this.#options
@@ -147,7 +151,7 @@ class Delivery implements Deliver {
     this.#sweeper.options = options
     this.#concluder.options = options
     this.#concluder.notices = new Notices(options.notifications, options.hostname)
-    this.#dispatcher.reroute(options, new Router(options.routes, this.#deps.resolver, this.#tlsKeys))
+    this.#dispatcher.reroute(options, this.#makeRouter())
   }
 
   status(): DeliverStatus {
@@ -183,13 +187,14 @@ class Delivery implements Deliver {
   }
 
   #connect(hop: Hop, options = this.#options, isLate = () => false) {
-    const { resolver, clock, log, store } = this.#deps
+    const { resolver, clock, log, store, tlsResults = noTlsResults } = this.#deps
     const context: ConnectContext = {
       options,
       resolver,
       clock,
       log,
       store,
+      tlsResults,
       random: this.#random,
       isClosing: () => this.#closing || isLate(),
     }
@@ -240,14 +245,22 @@ class Delivery implements Deliver {
     })
   }
 
+  /** A new one knows nothing: all decisions are made anew. */
+  #makeRouter(): Router {
+    const { security, clock } = this.#deps
+    const { routes, register, memory } = this.#options
+    const decisions = new PathDecisions(security, clock, memory.destinations)
+    return new Router(routes, register, { ...this.#deps, tlsKeys: this.#tlsKeys, decisions })
+  }
+
   #makeDispatcher(): Dispatcher {
-    const router = new Router(this.#options.routes, this.#deps.resolver, this.#tlsKeys)
-    return new Dispatcher(this.#options, router, {
+    return new Dispatcher(this.#options, this.#makeRouter(), {
       ...this.#deps,
       random: this.#random,
+      alarms: new PathAlarms(this.#deps.alarms ?? noAlarms),
       added: () => this.#keeper.wake(),
       pump: (hop) => this.#runner.pump(hop),
-      giveBack: (job, dueAt) => this.#concluder.giveBack(job, dueAt),
+      giveBack: (job, dueAt, reply) => this.#concluder.giveBack(job, dueAt, reply),
       triedInVain: (job, why, dueAt) => this.#concluder.triedInVain(job, why, dueAt),
       block: (destination, until, reason) => this.#block(destination, until, reason),
       unblock: (destination) => this.#unblock(destination),
@@ -260,7 +273,7 @@ class Delivery implements Deliver {
       connect: (hop) => this.#connect(hop),
       attempted: (...about) => this.#concluder.attempted(...about),
       unreachable: (hop, why) => this.#dispatcher.unreachable(hop, why),
-      reached: (hop, destination) => this.#dispatcher.reached(hop, destination),
+      reached: (hop, lane) => this.#dispatcher.reached(hop, lane),
       giveBack: (job, dueAt) => this.#concluder.giveBack(job, dueAt),
       again: (job, hop) => this.#dispatcher.again(job, hop),
       lapsed: (job) => this.#forget(job),

@@ -4,10 +4,13 @@ import { type Reply, replyText } from '../mail/reply.ts'
 import type { BlockReason, Lease } from '../spool/contract.ts'
 import type { Unreachable } from './connect.ts'
 import { Hop, type NextHop } from './hop.ts'
-import { isStrict, type Job, Lane, laneKey } from './lane.ts'
+import { byDomain, type Job, Lane, laneKey } from './lane.ts'
+import { type Need, needOf } from './need.ts'
 import type { DeliverOptions } from './options.ts'
+import type { PathAlarms } from './path-alarms.ts'
+import type { PathSecurity } from './path-security.ts'
 import { ownReply } from './replies.ts'
-import type { Found, Router } from './router.ts'
+import type { Found, Router, Stopped } from './router.ts'
 import { waitAfter } from './schedule.ts'
 
 /** What the dispatcher leaves to others. */
@@ -15,12 +18,13 @@ export interface DispatcherPorts {
   /** A message came into memory. */
   readonly added: () => void
   readonly pump: (hop: Hop) => void
-  /** Goes back to the spool untried. */
-  readonly giveBack: (job: Job, dueAt: number) => void
+  /** Goes back to the spool untried; `reply` says why it waits, where its destination does not. */
+  readonly giveBack: (job: Job, dueAt: number, reply?: Reply | null) => void
   /** Was tried without reaching anybody. `permanent`: it has failed. */
   readonly triedInVain: (job: Job, why: Unreachable, dueAt: number) => void
   readonly block: (destination: string, until: number, reason: BlockReason) => void
   readonly unblock: (destination: string) => void
+  readonly alarms: PathAlarms
   readonly clock: Clock
   readonly log: Log
   readonly random: () => number
@@ -52,9 +56,9 @@ export class Dispatcher {
     this.#ports = ports
   }
 
-  /** Whether there is memory for a message of a destination that nobody waits for otherwise. */
-  hasRoomFor(destination: string, strict: boolean): boolean {
-    const lane = this.#lane(destination, strict)
+  /** Whether there is memory for a message to a domain that nobody waits for otherwise. */
+  hasRoomFor(domain: string, need: Need): boolean {
+    const lane = this.#lane(domain, domain, need)
     const { hop } = lane
     // What comes after goes the same way, or it would overtake for ever
     if (lane.isFull) lane.more = true
@@ -70,9 +74,13 @@ export class Dispatcher {
   }
 
   /** Takes a leased message into memory. */
-  add(lease: Lease): void {
+  add(whole: Lease): void {
     const now = this.#ports.clock.now()
-    const lane = this.#lane(lease.destination, isStrict(lease.envelope))
+    const need = needOf(whole.envelope)
+    for (const { domain, lease } of byDomain(whole)) this.#add(lease, this.#lane(lease.destination, domain, need), now)
+  }
+
+  #add(lease: Lease, lane: Lane, now: number): void {
     const bytes = OVERHEAD + (lease.content.bytes?.length ?? 0)
     const job: Job = { lease, lane, bytes, leasedUntil: lease.leasedUntil, restarts: 0, tried: [] }
     lane.usedAt = now
@@ -97,12 +105,13 @@ export class Dispatcher {
     this.bytes -= job.bytes
   }
 
-  reached(hop: Hop, destination: string): void {
+  reached(hop: Hop, lane: Lane): void {
     const now = this.#ports.clock.now()
+    this.#ports.alarms.over(lane)
     hop.succeeded(now)
     if (hop.blocked.size === 0) return
     for (const [blocked, until] of hop.blocked) {
-      if (blocked === destination || until > now) this.#ports.unblock(blocked)
+      if (blocked === lane.destination || until > now) this.#ports.unblock(blocked)
     }
     hop.blocked.clear()
   }
@@ -111,6 +120,7 @@ export class Dispatcher {
   unreachable(hop: Hop, why: Unreachable): void {
     const now = this.#ports.clock.now()
     const [first, ...others] = hop.drain()
+    if (why.unproven !== null) this.#tellOf(first ? [first, ...others] : [], why.unproven)
     if (why.is === 'permanent') {
       for (const job of first ? [first, ...others] : []) this.#ports.triedInVain(job, why, now)
       return
@@ -155,9 +165,16 @@ export class Dispatcher {
   }
 
   /** What is known of why a destination waits; null if nothing. */
-  troubleOf(destination: string): string | null {
-    const lane = this.lanes.get(laneKey(destination, false))
+  troubleOf({ destination, envelope }: Pick<Lease, 'destination' | 'envelope'>): string | null {
+    const domain = envelope.rcptTo[0]?.address.domain ?? destination
+    const lane = this.lanes.get(laneKey(destination, domain, needOf(envelope)))
     return lane?.hop?.trouble ?? lane?.trouble ?? null
+  }
+
+  /** Nobody has used a lane for long. */
+  forgetLane(key: string, lane: Lane): void {
+    this.lanes.delete(key)
+    this.#ports.alarms.over(lane)
   }
 
   /** Other routes hold from now on: lanes are led anew, and what is idle is closed. */
@@ -172,18 +189,20 @@ export class Dispatcher {
     }
     for (const lane of this.lanes.values()) {
       if (lane.until > this.#ports.clock.now()) this.#ports.unblock(lane.destination)
+      // What was decided about the path holds no more: nothing goes on before it is decided anew
+      lane.hop?.detach(lane)
       lane.routedUntil = 0
       lane.until = 0
       if (lane.queue.size > 0) this.#route(lane)
     }
   }
 
-  #lane(destination: string, strict: boolean): Lane {
-    const key = laneKey(destination, strict)
+  #lane(destination: string, domain: string, need: Need): Lane {
+    const key = laneKey(destination, domain, need)
     const known = this.lanes.get(key)
     if (known) return known
     const { firstWindow, perDestination } = this.options.memory
-    const lane = new Lane(destination, strict, Math.min(firstWindow, perDestination))
+    const lane = new Lane(destination, domain, need, Math.min(firstWindow, perDestination))
     lane.usedAt = this.#ports.clock.now()
     this.lanes.set(key, lane)
     return lane
@@ -193,7 +212,7 @@ export class Dispatcher {
     const { lane } = job
     if (lane.until <= now && (lane.hop === null || lane.routedUntil <= now)) this.#route(lane)
     const { hop } = lane
-    if (lane.until > now) this.#giveBack(job, lane.until)
+    if (lane.until > now) this.#giveBack(job, lane.until, lane.said)
     else if (hop === null) lane.queue.push(job)
     else if (hop.isResting(now)) this.#sendBack(job, hop)
     else if (hop.queued >= this.options.memory.perNextHop) this.#crowdedOut(job, now)
@@ -205,32 +224,45 @@ export class Dispatcher {
 
   #route(lane: Lane): void {
     if (lane.routing) return
-    const found = this.router.find(lane.destination, lane.strict)
+    const found = this.router.find(lane)
     if (found instanceof Promise) this.#routeLater(lane, found)
-    else this.#lead(lane, found)
+    else this.#lead(lane, found, lane.hop)
   }
 
   #routeLater(lane: Lane, finding: Promise<Found>): void {
     const { router } = this
+    const before = this.#waitIfUndecided(lane)
     lane.routing = true
     void finding.catch(unexpected).then((found) => {
       lane.routing = false
       // The table changed meanwhile
       if (router !== this.router) this.#route(lane)
-      else this.#lead(lane, found)
+      else this.#lead(lane, found, before)
     })
   }
 
-  #lead(lane: Lane, found: Found): void {
-    if (found.is === 'hop') this.#attach(lane, this.hopFor(found.next))
-    else this.#astray(lane, found)
+  /** A decision that has run out carries nothing more. Gives the next hop that it led to. */
+  #waitIfUndecided(lane: Lane): Hop | null {
+    const { hop, security } = lane
+    if (hop !== null && (security?.decision.until ?? Number.POSITIVE_INFINITY) <= this.#ports.clock.now()) {
+      hop.detach(lane)
+    }
+    return hop
   }
 
-  #attach(lane: Lane, hop: Hop): void {
+  #lead(lane: Lane, found: Found, before: Hop | null): void {
+    if (found.is === 'hop') this.#attach(lane, this.hopFor(found.next), found.next.security)
+    else if (found.is === 'stopped') this.#stop(lane, found)
+    else this.#astray(lane, found, before)
+  }
+
+  #attach(lane: Lane, hop: Hop, security: PathSecurity | null): void {
     const now = this.#ports.clock.now()
     lane.failures = 0
     lane.trouble = null
-    lane.routedUntil = now + this.options.lookup.refreshMs
+    lane.said = null
+    lane.security = security
+    lane.routedUntil = Math.min(now + this.options.lookup.refreshMs, security?.decision.until ?? Infinity)
     if (lane.hop !== hop) {
       lane.hop?.detach(lane)
       hop.attach(lane)
@@ -240,45 +272,59 @@ export class Dispatcher {
   }
 
   /** No way was found. One that is known already is gone on with for now. */
-  #astray(lane: Lane, { is, reply }: { is: 'permanent' | 'temporary'; reply: Reply }): void {
+  #astray(lane: Lane, found: { is: 'permanent' | 'temporary'; reply: Reply }, before: Hop | null): void {
     const now = this.#ports.clock.now()
-    if (is === 'temporary' && lane.hop !== null) {
+    if (found.is === 'temporary' && before !== null && this.hops.get(before.next.key) === before) {
+      this.#attach(lane, before, lane.security)
       lane.routedUntil = now + this.options.lookup.refreshMs
       return
     }
     lane.hop?.detach(lane)
-    const why: Unreachable = { is, reply, remote: null, tried: [] }
-    const jobs = lane.queue.drain()
-    if (is === 'permanent') for (const job of jobs) this.#ports.triedInVain(job, why, now)
-    else this.#rest(lane, jobs, why, now)
+    const why: Unreachable = { ...found, remote: null, tried: [], unproven: null }
+    if (found.is === 'permanent') for (const job of lane.queue.drain()) this.#ports.triedInVain(job, why, now)
+    else this.#rest(lane, why, now)
   }
 
-  #rest(lane: Lane, [first, ...others]: Job[], why: Unreachable, now: number): void {
+  /** The way that was known may not be taken any more, and no other. Whoever shares it with others goes on. */
+  #stop(lane: Lane, { reply, tried, security, proof }: Stopped): void {
+    lane.hop?.detach(lane)
+    lane.security = security
+    if (proof) this.#ports.alarms.unproven(lane, replyText(reply))
+    this.#rest(lane, { is: 'temporary', reply, remote: null, tried, unproven: null }, this.#ports.clock.now())
+  }
+
+  #tellOf(jobs: readonly Job[], cause: string): void {
+    for (const lane of new Set(jobs.map(({ lane }) => lane))) this.#ports.alarms.unproven(lane, cause)
+  }
+
+  #rest(lane: Lane, why: Unreachable, now: number): void {
+    const [first, ...others] = lane.queue.drain()
+    const { destination, domain } = lane
     lane.failures++
     lane.trouble = replyText(why.reply)
+    lane.said = why.reply
     lane.until = now + waitAfter(lane.failures, this.options.backOff, this.#ports.random)
-    this.#ports.log.warn(
-      { destination: lane.destination, until: lane.until, reason: lane.trouble },
-      'no way found for now',
-    )
+    this.#ports.log.warn({ destination, domain, until: lane.until, reason: lane.trouble }, 'no way found for now')
     if (first) this.#ports.triedInVain(first, why, lane.until)
-    for (const job of others) this.#giveBack(job, lane.until)
-    if (!lane.strict) this.#ports.block(lane.destination, lane.until, { text: lane.trouble, failures: lane.failures })
+    for (const job of others) this.#giveBack(job, lane.until, why.reply)
+    if (!lane.isApart) this.#ports.block(destination, lane.until, { text: lane.trouble, failures: lane.failures })
   }
 
   #sendBack(job: Job, hop: Hop): void {
-    this.#giveBack(job, hop.until)
+    this.#giveBack(job, hop.until, null)
     this.#blockFor(job.lane, hop)
   }
 
-  /** The block of its destination says when it is next tried; where there is none, it waits for itself. */
-  #giveBack(job: Job, until: number): void {
-    this.#ports.giveBack(job, job.lane.strict ? until : this.#ports.clock.now())
+  /** The block of its destination says when it is next tried, and why; where there is none, it waits for itself. */
+  #giveBack(job: Job, until: number, why: Reply | null): void {
+    if (job.lane.isApart) this.#ports.giveBack(job, until, why)
+    else this.#ports.giveBack(job, this.#ports.clock.now())
   }
 
-  /** Blocks a destination as long as its next hop rests. Messages that need proven TLS wait for themselves. */
-  #blockFor({ destination, strict }: Lane, hop: Hop): void {
-    if (strict || hop.blocked.get(destination) === hop.until) return
+  /** Blocks a destination as long as its next hop rests. Lanes apart do not speak for it. */
+  #blockFor(lane: Lane, hop: Hop): void {
+    const { destination } = lane
+    if (lane.isApart || hop.blocked.get(destination) === hop.until) return
     hop.blocked.set(destination, hop.until)
     this.#ports.block(destination, hop.until, { text: hop.trouble ?? 'cannot be reached', failures: hop.failures })
   }
@@ -286,7 +332,7 @@ export class Dispatcher {
   /** Its next hop has enough waiting in memory from others: it may not take the room of other next hops. */
   #crowdedOut(job: Job, now: number): void {
     const until = now + BUSY_MS
-    this.#giveBack(job, until)
+    this.#giveBack(job, until, null)
     this.#ports.block(job.lane.destination, until, { text: 'the next hop is busy', failures: 0 })
   }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Lease, Spool } from '../spool/contract.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import { type Job, type Lane, laneKey } from './lane.ts'
+import type { Job, Lane } from './lane.ts'
 
 export interface FeederPorts {
   readonly spool: Pick<Spool, 'lease' | 'nextDue'>
@@ -141,12 +141,9 @@ export class Feeder {
     const perDestination = Math.max(1, Math.floor(firstWindow / 2))
     const leases = await this.#lease(batch, perDestination, new Set(full.map(({ destination }) => destination)))
     this.#take(leases)
-    for (const [destination, { length }] of Map.groupBy(leases, (lease) => lease.destination)) {
-      if (length < perDestination) continue
-      for (const strict of [false, true]) {
-        const lane = lanes.get(laneKey(destination, strict))
-        if (lane) this.#expectMore(lane)
-      }
+    const got = Map.groupBy(leases, ({ destination }) => destination)
+    for (const lane of got.size > 0 ? lanes.values() : []) {
+      if ((got.get(lane.destination)?.length ?? 0) >= perDestination) this.#expectMore(lane)
     }
     if (leases.length >= batch) this.#all = true
     else await this.#sleep(full.length > 0 ? CROWDED_MS : SOON_MS)

@@ -1,7 +1,9 @@
+import type { Proof } from '../transport/contract.ts'
 import type { Carrier } from './carrier.ts'
 import { Fifo } from './fifo.ts'
 import type { Job, Lane } from './lane.ts'
 import type { ConcurrencyOptions } from './options.ts'
+import type { PathSecurity, SecurityFacts } from './path-security.ts'
 import type { Route } from './route.ts'
 import type { HopHosts, Target } from './targets.ts'
 
@@ -10,6 +12,8 @@ export interface Connection {
   readonly carrier: Carrier
   /** Null for mailboxes. */
   readonly target: Target | null
+  /** What was asked of the path and what it proved, as it is written down; null on this machine. */
+  readonly security: (SecurityFacts & { readonly proves: Proof }) | null
   /** Milliseconds since 1970. */
   readonly openedAt: number
   idleSince: number
@@ -24,7 +28,8 @@ export interface NextHop {
   readonly name: string
   readonly route: Route
   readonly hosts: HopHosts
-  readonly strict: boolean
+  /** What its hosts must prove; null on this machine. */
+  readonly security: PathSecurity | null
 }
 
 // A server that takes no more connections is not asked for more of them for a while, milliseconds
@@ -35,7 +40,7 @@ const CEILING_MS = 60_000
  * is backing off. Decides nothing by itself but whose turn it is.
  */
 export class Hop {
-  /** As the route table has it now: a new password leads to the same hosts. */
+  /** As it was found last: a new password leads to the same hosts, a new decision with the same key to the same path. */
   next: NextHop
   concurrency: ConcurrencyOptions
   readonly idle: Connection[] = []
@@ -84,6 +89,11 @@ export class Hop {
 
   isResting(now: number): boolean {
     return this.until > now
+  }
+
+  /** The lane whose turn is next. */
+  get foremost(): Lane | undefined {
+    return this.#ring.first
   }
 
   /** A lane got a message. */

@@ -1,6 +1,9 @@
+import type { Reply } from '../mail/reply.ts'
 import type { Lease } from '../spool/contract.ts'
 import { Fifo } from './fifo.ts'
 import type { Hop } from './hop.ts'
+import type { Need } from './need.ts'
+import type { PathSecurity } from './path-security.ts'
 
 /** One leased message in memory: some recipients that share a destination. */
 export interface Job {
@@ -17,17 +20,22 @@ export interface Job {
 }
 
 /**
- * The messages in memory for one destination, in the order in which they came. `strict` lanes are
- * for those that need proven TLS (RFC 8689): they have connections and troubles of their own.
+ * The messages in memory for one destination that go to one domain and need the same of their path, in the
+ * order in which they came. What a path must prove is the recipients' domain's to say, wherever an
+ * operator sends the mail; so lanes of one destination may have connections and troubles of their own.
  */
 export class Lane {
   readonly destination: string
-  readonly strict: boolean
+  /** The recipients' domain. Another than the destination where an operator named another way. */
+  readonly domain: string
+  readonly need: Need
   readonly queue = new Fifo<Job>()
   /** Where it leads; null until it was looked up. */
   hop: Hop | null = null
   /** When that is looked up again, milliseconds since 1970. */
   routedUntil = 0
+  /** What was decided about the path there; null on this machine, and before. */
+  security: PathSecurity | null = null
   routing = false
   /** Waits in its hop's ring. */
   inRing = false
@@ -41,12 +49,20 @@ export class Lane {
   failures = 0
   until = 0
   trouble: string | null = null
+  /** The same as a reply, for those who wait. */
+  said: Reply | null = null
   usedAt = 0
 
-  constructor(destination: string, strict: boolean, window: number) {
+  constructor(destination: string, domain: string, need: Need, window: number) {
     this.destination = destination
-    this.strict = strict
+    this.domain = domain
+    this.need = need
     this.window = window
+  }
+
+  /** Its troubles are not those of its destination as a whole: its messages wait for themselves. */
+  get isApart(): boolean {
+    return this.need !== 'none' || this.domain !== this.destination
   }
 
   get isFull(): boolean {
@@ -59,8 +75,32 @@ export class Lane {
   }
 }
 
-export const laneKey = (destination: string, strict: boolean): string =>
-  strict ? `${destination} strict` : destination
+export function laneKey(destination: string, domain: string, need: Need): string {
+  if (domain === destination) return need === 'none' ? destination : `${destination} ${need}`
+  return `${destination} for ${domain} ${need}`
+}
 
-/** Whether a message may only travel over proven TLS. Not so bounces: RFC 8689 section 5. */
-export const isStrict = ({ requireTls, mailFrom }: Lease['envelope']): boolean => requireTls && mailFrom !== null
+/**
+ * A lease for each domain among the recipients: nearly always the lease itself. Only where an operator named
+ * another way they are several that share a destination.
+ */
+export function byDomain(lease: Lease): readonly { domain: string; lease: Lease }[] {
+  const { rcptTo } = lease.envelope
+  const domain = rcptTo[0]?.address.domain ?? lease.destination
+  if (rcptTo.every(({ address }) => address.domain === domain)) return [{ domain, lease }]
+  const places = Map.groupBy(rcptTo.keys(), (place) => rcptTo[place]?.address.domain ?? '')
+  return [...places].map(([each, at]) => ({ domain: each, lease: partOf(lease, at) }))
+}
+
+function partOf(lease: Lease, places: readonly number[]): Lease {
+  const wanted = new Set(places)
+  const only = <T>(all: readonly T[]): T[] => all.filter((_, place) => wanted.has(place))
+  const { envelope, indexes, attempts, lastReplies } = lease
+  return {
+    ...lease,
+    envelope: { ...envelope, rcptTo: only(envelope.rcptTo) },
+    indexes: only(indexes),
+    attempts: only(attempts),
+    lastReplies: only(lastReplies),
+  }
+}

@@ -1,10 +1,13 @@
+import type { Alarms } from '../alarms.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Address } from '../mail/address.ts'
+import { EMPTY_REGISTER, type SecureRegister } from '../mail/secure-domain.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Resolver } from '../net/dns.ts'
 import type { ClientTimeouts } from '../smtp/client/contract.ts'
 import type { Hold, Lease, Spool } from '../spool/contract.ts'
+import type { TlsResults, TransportSecurity } from '../transport/contract.ts'
 import { MX_ROUTE, type RouteTable } from './route.ts'
 import { DEFAULT_SCHEDULE, type Schedule } from './schedule.ts'
 import type { MessageStore } from './store.ts'
@@ -16,6 +19,8 @@ export interface DeliverOptions {
   /** Our name in EHLO. */
   readonly helo: string
   readonly routes: RouteTable
+  /** Where it names a next hop for a domain, that counts before all routes. */
+  readonly register: SecureRegister
   /** When a recipient is tried again. */
   readonly retry: Schedule
   /** When a next hop that cannot be reached is tried again, by failures in a row. */
@@ -109,6 +114,12 @@ export interface NotificationOptions {
 export interface DeliverDeps {
   readonly spool: Spool
   readonly resolver: Resolver
+  /** What each path must prove, and whether it may be taken. */
+  readonly security: Pick<TransportSecurity, 'decide'>
+  /** Who hears at once that a path cannot be proven; left out, nobody: the log does. */
+  readonly alarms?: Alarms
+  /** Where it is written down for reports to other domains (RFC 8460) how sessions over TLS went. */
+  readonly tlsResults?: TlsResults
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -145,6 +156,7 @@ export const DEFAULT_TIMEOUTS: ClientTimeouts = {
 
 export const DELIVER_DEFAULTS: Omit<DeliverOptions, 'hostname' | 'helo'> = {
   routes: { default: MX_ROUTE, domains: new Map() },
+  register: EMPTY_REGISTER,
   retry: DEFAULT_SCHEDULE,
   backOff: DEFAULT_SCHEDULE,
   lifetimeMs: 5 * DAY,

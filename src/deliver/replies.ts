@@ -1,4 +1,5 @@
 import { type Reply, reply } from '../mail/reply.ts'
+import type { RecipientReply } from '../smtp/client/contract.ts'
 
 // Tells, wherever only the text was kept, what this relay said itself from what a next hop said
 const MARK = '(relay) '
@@ -19,4 +20,14 @@ export const statusOf = ({ code, enhanced }: Reply): string => enhanced ?? `${Ma
 export function statusIn(text: string | null, wanted: 4 | 5): string {
   const [, detail] = /^\d{3} [245](\.\d{1,3}\.\d{1,3})\b/.exec(text ?? '') ?? []
   return `${wanted}${detail ?? '.0.0'}`
+}
+
+// RFC 4954 section 6: authentication is wanted, was refused, or needs TLS first
+const ABOUT_US: ReadonlySet<number> = new Set([530, 535, 538])
+
+/** A refusal by a host that an operator named, for want of a login, is about our set-up and can be put right. */
+export function kinder(said: RecipientReply): RecipientReply {
+  return said.is === 'failed' && said.ours !== true && ABOUT_US.has(said.reply.code)
+    ? { is: 'deferred', reply: said.reply, phase: said.phase }
+    : said
 }

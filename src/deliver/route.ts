@@ -21,6 +21,8 @@ export interface HostsRoute {
   readonly order: 'listed' | 'rotated'
   readonly tls: RouteTls
   readonly login: { readonly user: string; readonly password: string } | null
+  /** As in `ClientOptions`; left out, such messages fail. */
+  readonly eightBitWithout8BitMime?: 'send' | 'fail'
 }
 
 /** LMTP over a Unix socket. */

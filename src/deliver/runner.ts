@@ -4,7 +4,7 @@ import type { Metrics } from '../metrics.ts'
 import type { ClientFailure, SendResult } from '../smtp/client/contract.ts'
 import { type Connected, replyOf, type Unreachable } from './connect.ts'
 import { type Connection, type Hop, targetName } from './hop.ts'
-import type { Job } from './lane.ts'
+import type { Job, Lane } from './lane.ts'
 import type { DeliverOptions } from './options.ts'
 import type { Pool } from './pool.ts'
 import { ownReply } from './replies.ts'
@@ -17,7 +17,7 @@ export interface RunnerPorts {
   /** Nothing of the next hop can be reached. */
   readonly unreachable: (hop: Hop, why: Unreachable) => void
   /** A message went through, or the next hop said something else about it: it is there. */
-  readonly reached: (hop: Hop, destination: string) => void
+  readonly reached: (hop: Hop, lane: Lane) => void
   readonly giveBack: (job: Job, dueAt: number) => void
   /** A message begins anew. */
   readonly again: (job: Job, hop: Hop) => void
@@ -200,7 +200,7 @@ export class Runner {
 
   /** An answer to the whole message that puts it off means that the host has enough to do. */
   #heard(hop: Hop, job: Job, { recipients }: SendResult): void {
-    if (recipients.some((said) => said.is !== 'deferred')) this.#ports.reached(hop, job.lease.destination)
+    if (recipients.some((said) => said.is !== 'deferred')) this.#ports.reached(hop, job.lane)
     else if (recipients.some((said) => said.is === 'deferred' && said.phase !== 'rcpt')) hop.shrink()
   }
 
@@ -220,7 +220,8 @@ export class Runner {
   #rest(hop: Hop, failure: ClientFailure, target: NonNullable<Connection['target']>): void {
     if (hop.running > 1 || hop.idle.length > 0 || hop.opening > 0) return
     const remote = failure.reply === null ? null : target.host
-    this.#ports.unreachable(hop, { is: 'temporary', reply: replyOf(failure, target), remote, tried: [] })
+    const reply = replyOf(failure, target)
+    this.#ports.unreachable(hop, { is: 'temporary', reply, remote, tried: [], unproven: null })
   }
 }
 
@@ -228,5 +229,8 @@ const isTlsStatus = (enhanced: string | null): boolean => enhanced === '5.7.10' 
 
 const unexpected = (error: unknown): Connected => {
   const text = error instanceof Error ? error.message : 'unknown error'
-  return { ok: false, why: { is: 'temporary', reply: ownReply(451, '4.3.0', text), remote: null, tried: [] } }
+  return {
+    ok: false,
+    why: { is: 'temporary', reply: ownReply(451, '4.3.0', text), remote: null, tried: [], unproven: null },
+  }
 }

@@ -14,7 +14,7 @@ export interface SweeperPorts {
   readonly spool: Pick<Spool, 'expired' | 'undelayed' | 'overdueHolds' | 'settle' | 'summary'>
   readonly concluder: Concluder
   /** What memory knows of why a destination waits. */
-  readonly troubleOf: (destination: string) => string | null
+  readonly troubleOf: (lease: Lease) => string | null
   /** As in `DeliverDeps`. */
   readonly holdAgain?: (lease: Lease, hold: Hold) => Promise<Hold | null>
   /** A round is over; something may be due. */
@@ -230,9 +230,10 @@ class Round {
   }
 
   /** The last thing that was said about each recipient, or else what is wrong with its destination. */
-  async #lastWords({ lastReplies, destination }: Lease): Promise<string[]> {
+  async #lastWords(lease: Lease): Promise<string[]> {
+    const { lastReplies, destination } = lease
     if (lastReplies.every((reply) => reply !== null)) return [...lastReplies] as string[]
-    const trouble = this.#ports.troubleOf(destination) ?? (await this.#reasonOf(destination))
+    const trouble = this.#ports.troubleOf(lease) ?? (await this.#reasonOf(destination))
     return lastReplies.map((reply) => reply ?? trouble ?? ownReply(451, '4.4.1', NEVER_TRIED).lines.join(' '))
   }
 

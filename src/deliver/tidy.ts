@@ -13,7 +13,7 @@ export function tidy(dispatcher: Dispatcher, now: number): void {
   for (const [key, lane] of lanes) {
     if (lane.jobs > 0 || lane.routing || !(isOld(lane) || lanes.size > places)) continue
     lane.hop?.detach(lane)
-    lanes.delete(key)
+    dispatcher.forgetLane(key, lane)
   }
   // A next hop that a lane leads to is never dropped, or a second one for the same hosts would be made beside it
   const led = new Set([...lanes.values()].map(({ hop }) => hop))

@@ -32,16 +32,24 @@ export interface ClientTarget {
  */
 export type ClientTls =
   | { readonly mode: 'none' }
-  | { readonly mode: 'opportunistic'; readonly options: ConnectionOptions }
+  | {
+      readonly mode: 'opportunistic'
+      readonly options: ConnectionOptions
+      /** Judged and written down, and never a reason to fail: a policy that is only being tried (RFC 8461 section 5). */
+      readonly verify?: VerifyPeer | null
+    }
   | {
       readonly mode: 'required' | 'implicit'
       readonly options: ConnectionOptions
-      /**
-       * Null if it holds, otherwise what does not. A throw is a no. The certificate's issuers are in
-       * `issuerCertificate`. With null in place of a function any certificate does, as long as it is TLS.
-       */
-      readonly verify: ((peer: PeerCertificate, authorizationError: string | null) => string | null) | null
+      /** With null any certificate does, as long as it is TLS. */
+      readonly verify: VerifyPeer | null
     }
+
+/**
+ * Null if it holds, otherwise what does not. A throw is a no. The certificate's issuers are in
+ * `issuerCertificate`.
+ */
+export type VerifyPeer = (peer: PeerCertificate, authorizationError: string | null) => string | null
 
 /** Milliseconds for each phase, RFC 5321 section 4.5.3.2. */
 export interface ClientTimeouts {
@@ -81,6 +89,10 @@ export interface ClientTlsFacts {
   readonly fingerprint: string
   /** Whether the certificate was proven: `verify` was content, or, where nothing had to be proven, chain and name hold all the same. */
   readonly verified: boolean
+  /** What does not hold of the certificate, where it was not proven: the words of `verify`, or else `error`. */
+  readonly problem: string | null
+  /** What OpenSSL or Node has against it, whatever had to be proven: a code such as `CERT_HAS_EXPIRED`. */
+  readonly error: string | null
 }
 
 /** What an open session offers. One message at a time. */
@@ -124,6 +136,18 @@ export interface ClientFailure {
    * it never takes mail (greeting 521, RFC 7504): with no other host left, the mail has failed.
    */
   readonly temporary: boolean
+  /** With phase `tls`: what kept it from being safe. */
+  readonly tls?: TlsTrouble
+}
+
+/**
+ * `not-offered`: no STARTTLS. `refused`: the command was. `handshake`: no TLS came about. `certificate`: it does
+ * not hold; `error` is then the code of OpenSSL or Node, such as `CERT_HAS_EXPIRED`, or null where those
+ * have nothing against it.
+ */
+export interface TlsTrouble {
+  readonly is: 'not-offered' | 'refused' | 'handshake' | 'certificate'
+  readonly error: string | null
 }
 
 /** What became of each recipient, in the order of `envelope.rcptTo`. */
@@ -176,7 +200,12 @@ export interface ClientOptions {
 }
 
 export type OpenResult =
-  | { readonly ok: true; readonly session: ClientSession }
+  | {
+      readonly ok: true
+      readonly session: ClientSession
+      /** Why it is in clear, where opportunistic TLS failed. */
+      readonly fellBack?: ClientFailure
+    }
   | { readonly ok: false; readonly failure: ClientFailure }
 
 export const DEFAULT_LIMITS: ClientLimits = {

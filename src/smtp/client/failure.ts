@@ -1,5 +1,5 @@
 import type { Reply } from '../../mail/reply.ts'
-import type { ClientFailure, ClientPhase } from './contract.ts'
+import type { ClientFailure, ClientPhase, TlsTrouble } from './contract.ts'
 
 /** Carries a failure out of the phases that open a session. Never leaves this folder. */
 export class PhaseError extends Error {
@@ -21,6 +21,10 @@ export const failureOf = (phase: ClientPhase, text: string, reply: Reply | null 
   text,
   temporary: !(phase === 'greeting' && reply?.code === NEVER_TAKES_MAIL),
 })
+
+/** A failure to come by TLS that is good enough. */
+export const tlsFailure = (is: TlsTrouble['is'], text: string, error: string | null = null): PhaseError =>
+  new PhaseError({ ...failureOf('tls', text), tls: { is, error } })
 
 /** What any thrown thing means for the phase in which it was thrown. An unknown failure is temporary. */
 export const asFailure = (error: unknown, phase: ClientPhase): ClientFailure =>

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { type Clock, systemClock } from '../../clock.ts'
+import type { Reply } from '../../mail/reply.ts'
 import { signIn } from './auth.ts'
 import { connectTo } from './connect.ts'
 import {
@@ -11,7 +12,7 @@ import {
   DEFAULT_LIMITS,
   type OpenResult,
 } from './contract.ts'
-import { asFailure, failureOf, PhaseError } from './failure.ts'
+import { asFailure, PhaseError, tlsFailure } from './failure.ts'
 import { type Extensions, greet, hello, refusal } from './hello.ts'
 import { type SecureTls, secure } from './secure.ts'
 import { Session } from './session.ts'
@@ -54,8 +55,12 @@ export async function openOpportunistic(target: ClientTarget, options: ClientOpt
   const first = await openSession(target, options)
   if (first.ok || target.tls.mode !== 'opportunistic' || first.failure.phase !== 'tls') return first
   options.log.info({ ...named(target), failure: first.failure.text }, 'TLS failed, going on in clear')
-  return openSession({ ...target, tls: { mode: 'none' } }, options)
+  const second = await openSession({ ...target, tls: { mode: 'none' } }, options)
+  return second.ok ? { ...second, fellBack: first.failure } : second
 }
+
+const refusedTls = (reply: Reply): PhaseError =>
+  new PhaseError({ ...refusal('tls', reply).failure, tls: { is: 'refused', error: null } })
 
 const named = ({ host, address, port }: ClientTarget) => ({ host, address, port })
 
@@ -111,14 +116,14 @@ class Opener {
     if (tls.mode === 'none' || tls.mode === 'implicit') return opening
     if (opening.extensions.has('STARTTLS')) return this.#startTls(opening.wire, tls)
     if (tls.mode === 'opportunistic') return opening
-    throw new PhaseError(failureOf('tls', 'TLS is required, and STARTTLS is not offered'))
+    throw tlsFailure('not-offered', 'TLS is required, and STARTTLS is not offered')
   }
 
   /** RFC 3207. */
   async #startTls(clear: Wire, tls: SecureTls): Promise<Opening> {
     this.phase = 'tls'
     const reply = await clear.ask('tls', this.#target.timeouts.tls, 'STARTTLS\r\n')
-    if (reply.code !== READY) throw refusal('tls', reply)
+    if (reply.code !== READY) throw refusedTls(reply)
     const { socket, facts } = await this.#secure(clear.detach(), tls)
     const wire = this.#wire(socket)
     return { wire, extensions: await this.#hello(wire), tls: facts }

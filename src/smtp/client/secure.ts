@@ -2,13 +2,11 @@ import { createHash } from 'node:crypto'
 import { isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import type { Clock } from '../../clock.ts'
-import type { ClientTarget, ClientTls, ClientTlsFacts } from './contract.ts'
-import { failureOf, inWords, PhaseError, socketErrorText } from './failure.ts'
+import type { ClientTarget, ClientTls, ClientTlsFacts, VerifyPeer } from './contract.ts'
+import { inWords, socketErrorText, tlsFailure } from './failure.ts'
 
 /** The modes that may use TLS. */
 export type SecureTls = Exclude<ClientTls, { mode: 'none' }>
-
-type Verify = NonNullable<Exclude<SecureTls, { mode: 'opportunistic' }>['verify']>
 
 export interface Secured {
   readonly socket: TLSSocket
@@ -22,14 +20,13 @@ export interface Secured {
 export async function secure(plain: Socket, target: ClientTarget, tls: SecureTls, clock: Clock): Promise<Secured> {
   const socket = await handshake(plain, target, tls.options, clock)
   const facts = factsOf(socket)
-  const verify = tls.mode === 'opportunistic' ? null : tls.verify
-  if (verify === null) return { socket, facts: { ...facts, verified: socket.authorized } }
-  const problem = problemOf(socket, verify)
-  if (problem !== null) {
+  const error = errorOf(socket)
+  const problem = tls.verify ? problemOf(socket, tls.verify) : error
+  if (problem !== null && tls.verify && tls.mode !== 'opportunistic') {
     socket.destroy()
-    throw new PhaseError(failureOf('tls', `the certificate does not hold: ${problem}`))
+    throw tlsFailure('certificate', `the certificate does not hold: ${problem}`, error)
   }
-  return { socket, facts: { ...facts, verified: true } }
+  return { socket, facts: { ...facts, verified: problem === null, problem, error } }
 }
 
 function handshake(plain: Socket, target: ClientTarget, options: ConnectionOptions, clock: Clock): Promise<TLSSocket> {
@@ -40,7 +37,7 @@ function handshake(plain: Socket, target: ClientTarget, options: ConnectionOptio
   const refuse = (text: string) => {
     socket.destroy()
     plain.destroy()
-    reject(new PhaseError(failureOf('tls', text)))
+    reject(tlsFailure('handshake', text))
   }
   const cancel = clock.after(target.timeouts.tls, () => refuse(`no TLS in ${inWords(target.timeouts.tls)}`))
   const closed = () => {
@@ -60,7 +57,7 @@ function handshake(plain: Socket, target: ClientTarget, options: ConnectionOptio
   return promise
 }
 
-function factsOf(socket: TLSSocket): Omit<ClientTlsFacts, 'verified'> {
+function factsOf(socket: TLSSocket): Omit<ClientTlsFacts, 'verified' | 'problem' | 'error'> {
   const { raw } = socket.getPeerCertificate()
   return {
     protocol: socket.getProtocol() ?? 'unknown',
@@ -69,12 +66,18 @@ function factsOf(socket: TLSSocket): Omit<ClientTlsFacts, 'verified'> {
   }
 }
 
-function problemOf(socket: TLSSocket, verify: Verify): string | null {
+/** What OpenSSL or Node has against the chain or the name: a code such as `CERT_HAS_EXPIRED`. */
+function errorOf(socket: TLSSocket): string | null {
+  if (socket.authorized) return null
+  const error = socket.authorizationError as Error | string | null | undefined
+  return error ? String(error) : 'not authorized'
+}
+
+function problemOf(socket: TLSSocket, verify: VerifyPeer): string | null {
   const peer = socket.getPeerCertificate(true)
   if (peer.raw === undefined) return 'there is none'
-  const error = socket.authorizationError as Error | string | null | undefined
   try {
-    return verify(peer, error ? String(error) : null)
+    return verify(peer, errorOf(socket))
   } catch (thrown) {
     return `the check itself failed (${socketErrorText(thrown)})`
   }

@@ -7,6 +7,7 @@ import { noMetrics } from '../../../src/metrics.ts'
 import { type Outcome, SpoolUnavailable } from '../../../src/spool/contract.ts'
 import { manualClock } from '../../support/clock.ts'
 import { freePort } from '../../support/ports.ts'
+import { scriptedSecurity } from '../../support/security.ts'
 import { startSink } from '../../support/sink.ts'
 import { waitFor } from '../../support/wait.ts'
 import { zoneResolver } from '../../support/zone.ts'
@@ -142,6 +143,7 @@ describe('a spool that cannot be written', () => {
           overdueHolds: async () => [],
         }),
         resolver: zoneResolver({}),
+        security: scriptedSecurity(),
         clock,
         log: silentLog,
         metrics: noMetrics,

@@ -57,6 +57,7 @@ describe('a notice that there is no room for', () => {
     const relay = await startRelay(t, { options: { routes: routes({}, hosts(sink.port)), delayNoticeMs: null } })
     await relay.submit({ to: 'late1@example.org', content: LARGE, envelope: { ret: 'full' } })
     await relay.submit({ to: 'late2@example.org' })
+    await relay.quiet()
     const makeRoom = fill(relay)
     relay.clock.advance(5 * DAY + HOUR)
     const told = () => sink.messages.filter(({ rcptTo }) => rcptTo[0]?.address === 'nurse@royal.example.test').length

@@ -1,4 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import type { Alarms } from '../../../src/alarms.ts'
 import { type Clock, systemClock } from '../../../src/clock.ts'
 import { createDeliver, type Deliver } from '../../../src/deliver/deliver.ts'
 import { DELIVER_DEFAULTS, type DeliverDeps, type DeliverOptions } from '../../../src/deliver/options.ts'
@@ -12,8 +13,10 @@ import type { QueueId } from '../../../src/mail/queue-id.ts'
 import type { Metrics } from '../../../src/metrics.ts'
 import type { DeliveryPlan, NewMessage } from '../../../src/spool/contract.ts'
 import { type OpenSpool, openSpool } from '../../../src/spool/open.ts'
+import type { TlsResult } from '../../../src/transport/contract.ts'
 import { type ManualClock, manualClock } from '../../support/clock.ts'
 import { type Scope, temporaryFolder } from '../../support/folder.ts'
+import { scriptedSecurity } from '../../support/security.ts'
 import { type Zone, type ZoneResolver, zoneResolver } from '../../support/zone.ts'
 
 export const HOSTNAME = 'relay.example.test'
@@ -27,6 +30,7 @@ export interface RelaySetting {
   readonly realTime?: true
   /** 0 to 1; without it always a half, so that waits have no jitter. */
   readonly random?: () => number
+  readonly security?: DeliverDeps['security']
   readonly holdAgain?: NonNullable<DeliverDeps['holdAgain']>
   /** Nothing is sent before `deliver.poke()`. */
   readonly asleep?: true
@@ -41,6 +45,9 @@ export interface TestRelay {
   readonly deliver: Deliver
   readonly resolver: ZoneResolver
   readonly log: LogLine[]
+  /** Every word to the operators, in order. */
+  readonly alarms: AlarmLine[]
+  readonly results: TlsResult[]
   readonly counted: Map<string, number>
   /** Puts a message as accept does: with what delivery plans, and hands over its leases. */
   submit(message: TestMessage): Promise<QueueId>
@@ -60,6 +67,12 @@ export interface LogLine {
   readonly message: string
 }
 
+export interface AlarmLine {
+  readonly is: 'raised' | 'cleared'
+  readonly key: string
+  readonly text?: string
+}
+
 export interface TestMessage {
   readonly from?: string | null
   readonly to: string | readonly (string | (Partial<Recipient> & { readonly to: string }))[]
@@ -76,6 +89,8 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
   const clock = manualClock()
   const time: Clock = setting.realTime ? systemClock : clock
   const log: LogLine[] = []
+  const alarms: AlarmLine[] = []
+  const results: TlsResult[] = []
   const counted = new Map<string, number>()
   const seams = { log: logOf(log), metrics: metricsOf(counted) }
   // The spool asks for the time, and looks after itself in real time
@@ -92,6 +107,9 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
     resolver,
     clock: time,
     store: setting.store ?? null,
+    security: setting.security ?? scriptedSecurity(),
+    alarms: alarmsOf(alarms),
+    tlsResults: { add: (result: TlsResult) => void results.push(result) },
     random: setting.random ?? (() => 0.5),
     ...(setting.holdAgain && { holdAgain: setting.holdAgain }),
   }
@@ -108,6 +126,8 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
       made.envelope.rcptTo.map((recipient) => plan(recipient, made.envelope)),
     )
     deliver.take(stored.leases)
+    // What their paths must prove is decided by now
+    await setImmediate()
     return stored.queueId
   }
   const goTo = async (timeMs: number): Promise<void> => {
@@ -130,6 +150,8 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
     deliver,
     resolver,
     log,
+    alarms,
+    results,
     counted,
     submit: (message) => put(message, (recipient, envelope) => deliver.plan(recipient, envelope)),
     enqueue: (message) =>
@@ -218,6 +240,11 @@ export const routes = (domains: Readonly<Record<string, Route>>, otherwise: Rout
 export const mxAt = (port: number): Pick<DeliverOptions, 'routes' | 'lookup'> => ({
   routes: { default: { ...MX_ROUTE, port }, domains: new Map() },
   lookup: { ...DELIVER_DEFAULTS.lookup, allowLocal: true },
+})
+
+const alarmsOf = (lines: AlarmLine[]): Alarms => ({
+  raise: (key, text) => void lines.push({ is: 'raised', key, text }),
+  clear: (key) => void lines.push({ is: 'cleared', key }),
 })
 
 function logOf(lines: LogLine[]): Log {

@@ -121,6 +121,7 @@ describe('a route that requires TLS', () => {
     await again.quiet()
     assert.equal(hop.messages.length, 1)
     const attempt = again.log.find(({ message }) => message === 'attempt')
-    assert.equal(attempt?.fields.verified, true)
+    assert.deepEqual(attempt?.fields.security, { source: 'route', proves: 'pkix' })
+    assert.equal((attempt?.fields.tls as { verified: boolean } | undefined)?.verified, true)
   })
 })

@@ -5,7 +5,7 @@ import { type Facts, factsOf } from '../../../../src/smtp/client/facts.ts'
 import { type Peer, planFor } from '../../../../src/smtp/client/plan.ts'
 import { envelopeTo, pieceContent, recipient, textContent } from './setup.ts'
 
-const TLS = { protocol: 'TLSv1.3', cipher: 'x', fingerprint: '', verified: true }
+const TLS = { protocol: 'TLSv1.3', cipher: 'x', fingerprint: '', verified: true, problem: null, error: null }
 
 const peer = (keywords: Readonly<Record<string, string>> = {}, but: Partial<Peer> = {}): Peer => ({
   extensions: new Map(Object.entries(keywords)),
