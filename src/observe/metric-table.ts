@@ -83,6 +83,16 @@ export const METRICS = {
     help: 'Time that a question to the record of what happened took.',
     buckets: COMMIT_SECONDS,
   },
+  postern_reports_sent_total: {
+    type: 'counter',
+    help: 'Reports of TLS and DMARC that were handed over, one for each place that they go to, by kind and outcome.',
+    labels: ['kind', 'outcome'],
+  },
+  postern_reports_received_total: {
+    type: 'counter',
+    help: 'Mail to the addresses for reports and imported files, by kind and what they turned out to be.',
+    labels: ['kind', 'outcome'],
+  },
   postern_event_loop_delay_seconds: {
     type: 'gauge',
     help: 'How late the main thread was to its work since the last scrape.',
@@ -118,6 +128,16 @@ export const METRICS = {
   postern_worker_deaths_total: {
     type: 'counter',
     help: 'Worker threads that died or hung, and were replaced.',
+  },
+  postern_secure_domains: {
+    type: 'gauge',
+    help: 'Entries of the register of secure domains, by what they are now: secure, expired or retired.',
+    labels: ['standing'],
+  },
+  postern_secure_domain_next_expiry_seconds: {
+    type: 'gauge',
+    help: 'Until the next of the secure domains expires, and which one it is; missing where there is none.',
+    labels: ['domain'],
   },
   postern_log_dropped_total: { type: 'counter', help: 'Lines of the log that were lost because nothing took them.' },
   postern_metrics_misused_total: {
