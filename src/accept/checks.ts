@@ -6,7 +6,7 @@ import { holdsRoute } from './addresses.ts'
 import type { Client } from './clients.ts'
 import type { Rates } from './options.ts'
 import type { Policy } from './policy.ts'
-import { isOurPostmaster } from './postmaster.ts'
+import { isOurPostmaster, isOwnAddress } from './postmaster.ts'
 import type { Refusal } from './replies.ts'
 
 /** Who is talking, as policy sees it. */
@@ -59,6 +59,6 @@ export function checkRelay({ policy, client }: Peer, to: Address): Refusal | nul
   if (policy.options.domains.has(to.domain)) {
     return client === null && holdsRoute(to) ? policy.replies.sourceRouted : null
   }
-  if (isOurPostmaster(to, policy)) return null
+  if (isOurPostmaster(to, policy) || isOwnAddress(to, policy)) return null
   return client?.options.relay === true ? null : policy.replies.relayDenied
 }

@@ -10,6 +10,8 @@ export interface AcceptOptions {
   readonly support: string | null
   /** Who reads what is sent to this server's own postmaster (RFC 5321 section 4.5.1); null where nobody does. */
   readonly postmaster: Address | null
+  /** Addresses that this server itself reads, such as those for reports, as `addressKey` gives them: mail to them is taken from everywhere. */
+  readonly ownAddresses?: ReadonlySet<string>
   readonly clients: readonly ClientOptions[]
   /** Domains that we take mail for from anywhere, by lower-case A-label. */
   readonly domains: ReadonlyMap<string, DomainOptions>

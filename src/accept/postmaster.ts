@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from '../mail/address.ts'
+import { type Address, addressKey, formatAddress } from '../mail/address.ts'
 import type { Recipient } from '../mail/envelope.ts'
 import { isPostmaster } from './addresses.ts'
 import type { Policy } from './policy.ts'
@@ -7,6 +7,10 @@ import type { Policy } from './policy.ts'
 export function isOurPostmaster(to: Address, { options: { hostname, postmaster, domains } }: Policy): boolean {
   return postmaster !== null && to.domain === hostname && !domains.has(hostname) && isPostmaster(to)
 }
+
+/** Whether this server itself reads what is sent there, whatever becomes of other mail to that domain. */
+export const isOwnAddress = (to: Address, { options: { ownAddresses } }: Policy): boolean =>
+  ownAddresses?.has(addressKey(to)) === true
 
 /**
  * The recipients that a message goes to: our own postmaster is whoever the options name, and what

@@ -29,7 +29,7 @@ import {
 } from './checks.ts'
 import type { Core } from './core.ts'
 import { MessageSink } from './message.ts'
-import { finalRecipients, isOurPostmaster } from './postmaster.ts'
+import { finalRecipients, isOurPostmaster, isOwnAddress } from './postmaster.ts'
 import type { Known } from './recipients.ts'
 import { RemoteName } from './remote-name.ts'
 import { MAIL_OK, OK, RCPT_OK, type Refusal } from './replies.ts'
@@ -150,8 +150,9 @@ export class AcceptSession implements SessionHandler {
     const refusal = this.#checkRcpt(open, rcptTo.length, to)
     if (refusal !== null) return this.#refuseRcpt(open, refusal, wire, to)
     const domain = policy.options.domains.get(to.address.domain)
-    if (domain === undefined) {
-      return this.#known(open, wire, rcptTo, to, 'exists', !isOurPostmaster(to.address, policy))
+    const isOwn = isOwnAddress(to.address, policy)
+    if (domain === undefined || isOwn) {
+      return this.#known(open, wire, rcptTo, to, 'exists', !isOwn && !isOurPostmaster(to.address, policy))
     }
     const known = this.#core.recipients.check(to.address, open.mail.from, domain, policy.options)
     if (typeof known === 'string') return this.#known(open, wire, rcptTo, to, known, false)

@@ -1,5 +1,6 @@
 import type { AcceptOptions, ClientOptions, DomainOptions, OutsideOptions, Rates } from '../accept/options.ts'
 import type { Client, Config, LocalDomain, Rate } from '../config/index.ts'
+import { reportAddresses } from './reports.ts'
 
 /** What accept decides by, from the configuration. */
 export function acceptOptions(config: Config): AcceptOptions {
@@ -8,6 +9,7 @@ export function acceptOptions(config: Config): AcceptOptions {
     hostname: config.hostname,
     support: config.support,
     postmaster: config.postmaster,
+    ownAddresses: reportAddresses(config),
     clients: config.clients.map(clientOptions),
     domains: new Map([...config.domains].map(([domain, found]) => [domain, domainOptions(found)])),
     recipientCheck: recipientCheck(config),

@@ -8,6 +8,7 @@ import type { RecipientCertificates, Services } from '../inspect/services.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Resolver } from '../net/dns.ts'
+import type { Reports } from '../reports/contract.ts'
 import { sensitiveServices } from './sensitive.ts'
 
 interface Seams {
@@ -21,11 +22,12 @@ export interface ChainRooms {
   readonly resolver: Resolver
   readonly pool: WorkerPool
   readonly certificates?: RecipientCertificates
+  readonly reporting?: { readonly reports: Pick<Reports, 'dmarcObservations'> }
 }
 
 /** Makes the chain that the configuration asks for. Rejects, in words for the operator, if a plugin cannot be made. */
 export async function chainOf(config: Config, seams: Seams, rooms: ChainRooms): Promise<Chain> {
-  const { resolver, pool, certificates } = rooms
+  const { resolver, pool, certificates, reporting } = rooms
   const { inspect, limits, hostname } = config
   const unknown = unknownClient(config)
   if (unknown !== undefined) throw new OptionsError(`inspect: when: there is no client ${unknown} in clients`)
@@ -35,6 +37,7 @@ export async function chainOf(config: Config, seams: Seams, rooms: ChainRooms): 
     ...{ hostname, domains, resolver, pool },
     ...sensitiveServices(config, seams.clock),
     ...(certificates !== undefined && { certificates }),
+    ...(reporting !== undefined && { dmarcObservations: reporting.reports.dmarcObservations }),
   }
   const context = { ...seams, services }
   return loadChain(entries, { bytes: limits.headerSize, fields: limits.headerFields, content: limits.size }, context)

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { Config, Route as ConfigRoute, RouteTls as ConfigTls, NextHop } from '../config/index.ts'
 import { DELIVER_DEFAULTS, type DeliverOptions } from '../deliver/options.ts'
 import type { HostsRoute, Route, RouteTable, RouteTls } from '../deliver/route.ts'
+import { reportsRoute } from './reports.ts'
 
 /** What delivery decides by, from the configuration. Throws Error, in words for the operator, if a file of authorities cannot be read. */
 export function deliverOptions(config: Config, listening: DeliverOptions['lookup']['ownAddresses']): DeliverOptions {
@@ -53,7 +54,7 @@ function routeTable(config: Config): RouteTable {
   const toRoute = (route: ConfigRoute) => routeOf(route, config)
   const overrides = [...config.routes.domains].map(([domain, route]) => [domain, toRoute(route)] as const)
   const ours = [...config.domains].map(([domain, { route }]) => [domain, toRoute(route)] as const)
-  return { default: toRoute(config.routes.default), domains: new Map([...overrides, ...ours]) }
+  return { default: toRoute(config.routes.default), domains: new Map([...overrides, ...ours, reportsRoute]) }
 }
 
 function routeOf(route: ConfigRoute, config: Config): Route {

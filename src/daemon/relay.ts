@@ -3,6 +3,7 @@ import { type Accept, createAccept } from '../accept/accept.ts'
 import { dnsNames } from '../accept/dns-names.ts'
 import type { ReloadResult } from '../admin/ports.ts'
 import { type AdminServer, openAdmin } from '../admin/server.ts'
+import type { Certificates } from '../certificates/contract.ts'
 import { version } from '../cli/version.ts'
 import type { Clock } from '../clock.ts'
 import {
@@ -28,14 +29,18 @@ import { watchQueue } from '../observe/queue-gauges.ts'
 import { createMetrics, type MetricsRegistry } from '../observe/registry.ts'
 import { type OpenSpool, openSpool } from '../spool/open.ts'
 import { acceptOptions } from './accept-options.ts'
+import { certificateAlarms, certificateOptions, certificatesOf } from './certificates.ts'
 import { chainOf } from './chain.ts'
 import { custodyPorts } from './custody.ts'
 import { deliverOptions } from './deliver-options.ts'
 import { HeldCheck } from './held-check.ts'
+import { ledgerOptions } from './ledger-options.ts'
 import { Listeners } from './listeners.ts'
 import { canonicalDestination, operatorSpool } from './operator-spool.ts'
 import { CurrentRecipients } from './recipients.ts'
+import { registerAlarms, watchRegister } from './register-alarms.ts'
 import { needRestart } from './reload.ts'
+import { Reporting } from './reporting.ts'
 import { routesOnly } from './routes-only.ts'
 
 interface Outside {
@@ -50,7 +55,9 @@ interface Rooms {
   readonly spool: OpenSpool
   readonly deliver: Deliver
   readonly resolver: Resolver
+  readonly reporting: Reporting
   readonly pool: WorkerPool
+  readonly certificates: Certificates
   readonly chain: Chain
   readonly heldCheck: HeldCheck
   readonly recipients: CurrentRecipients
@@ -112,6 +119,7 @@ export class Relay {
     })
     watchQueue(metrics, () => spool.summary(), this.#outside.clock)
     watchLog(metrics, this.#outside.sink)
+    watchRegister(metrics, () => this.#config, this.#outside.clock)
     metrics.beforeReading(() => this.#countConnections())
     await this.#openHttp()
     await listeners.apply(this.#config)
@@ -147,6 +155,7 @@ export class Relay {
       spool: operatorSpool(spool, deliver, { chain: () => this.#chain, log: this.#outside.sink.log }),
       destination: canonicalDestination,
       trace: ledger,
+      certificates: this.#rooms.certificates,
       ...custodyPorts(() => this.#config),
       status: () => this.#status(),
       reload: (by: string) => this.reload(by),
@@ -173,7 +182,9 @@ export class Relay {
 
   #alarms(): string[] {
     const unwell = this.#chain.health().filter(({ ok }) => !ok)
-    return unwell.map(({ plugin, text }) => `${plugin}: ${text}`)
+    const plugins = unwell.map(({ plugin, text }) => `${plugin}: ${text}`)
+    const register = registerAlarms(this.#config, this.#outside.clock.now())
+    return [...plugins, ...certificateAlarms(this.#rooms.certificates), ...register]
   }
 
   #unhealthy(): string[] {
@@ -211,8 +222,9 @@ export class Relay {
     if (!loaded.ok) return loaded.problems.map(formatProblem)
     const { config } = loaded
     const { sink, clock } = this.#outside
-    const { accept, recipients, deliver, listeners, metrics } = this.#rooms
+    const { accept, recipients, deliver, listeners, metrics, reporting } = this.#rooms
     const nextAccept = acceptOptions(config)
+    const useCertificates = await this.#rooms.certificates.prepare(certificateOptions(config))
     const nextChain = await chainOf(config, { log: sink.log, clock, metrics }, this.#rooms)
     await this.#apply(config, listeners).catch(async (error) => {
       await nextChain.close()
@@ -221,7 +233,9 @@ export class Relay {
     accept.update(nextAccept, nextChain)
     this.#exchangeChain(nextChain, config)
     recipients.exchange(config)
+    useCertificates()
     deliver.update(deliverOptions(config, listeners.addresses()))
+    reporting.update(config)
     sink.setLevel(config.log.level)
     const fixed = needRestart(this.#config, config)
     if (fixed.length > 0) sink.log.warn({ keys: fixed }, 'these keys have changed and count from the next start')
@@ -245,10 +259,11 @@ export class Relay {
   /** Stops taking mail, lets what is under way end within the configured time, then closes everything. */
   async stop(): Promise<void> {
     this.#phase = 'stopping'
-    const { listeners, deliver, spool, ledger, pool } = this.#rooms
+    const { listeners, deliver, spool, ledger, pool, reporting } = this.#rooms
     const { grace } = this.#config.shutdown
     await listeners.close(grace)
     await deliver.close(grace)
+    await reporting.close()
     await this.#chain.close()
     await pool.close()
     await this.#http?.close()
@@ -256,6 +271,7 @@ export class Relay {
     this.#eventLoop.stop()
     await spool.close()
     await ledger.close()
+    await this.#rooms.certificates.close()
   }
 }
 
@@ -265,9 +281,11 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
   await mkdir(config.state.dir, { recursive: true, mode: 0o750 })
   // First the spool: on a full disk it can make room for the others
   const spool = await openSpool(await spoolOptions(config), seams)
-  const ledger = await openLedger({ path: config.state.ledger, retentionMs: config.ledger.retention }, seams)
+  const ledger = await openLedger(ledgerOptions(config, seams.log), seams)
   spool.connectJournal(ledger.connect())
   const resolver = createResolver(dnsOptions(config), clock)
+  const reporting = await Reporting.open(config, { ...seams, resolver })
+  const { reports } = reporting
   const heldCheck = new HeldCheck(seams)
   const { holdAgain } = heldCheck
   const deliver = createDeliver(deliverOptions(config, []), {
@@ -275,24 +293,28 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
     spool,
     resolver,
     security: routesOnly,
-    store: null,
+    store: reports.store,
+    tlsResults: reports.tlsResults,
     holdAgain,
   })
   const pool = new WorkerPool({}, seams)
-  const chain = await chainOf(config, seams, { resolver, pool })
+  const { planner } = reporting.start(config, { spool, deliver, pool })
+  const certificates = await certificatesOf(config, seams)
+  const chain = await chainOf(config, seams, { resolver, pool, reporting, certificates })
   heldCheck.use(chain)
   const recipients = new CurrentRecipients(config)
   const accept = createAccept(acceptOptions(config), {
     ...seams,
     spool,
-    planner: deliver,
+    planner,
     chain,
     recipientList: recipients,
     recipientLookup: deliver,
     names: dnsNames(resolver),
   })
   const listeners = new Listeners(() => accept.handler(), seams)
-  return { metrics, ledger, spool, deliver, resolver, pool, chain, heldCheck, recipients, accept, listeners }
+  const beside = { metrics, ledger, spool, certificates, resolver, pool }
+  return { ...beside, deliver, reporting, chain, heldCheck, recipients, accept, listeners }
 }
 
 async function spoolOptions({ state, spool }: Config) {

@@ -18,6 +18,8 @@ export interface Reports {
   /** Where mail to the addresses for reports goes. */
   readonly store: ReportStore
   readonly operator: ReportsOperator
+  /** Whether it is one of the addresses for reports. */
+  receives(address: Address): boolean
   /** Begins to send. `mail` carries what we write ourselves. */
   start(mail: SendMail): void
   /** Other options, but for the path of the database. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { every } from '../db/every.ts'
 import type { Log } from '../log.ts'
+import type { Address } from '../mail/address.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Resolver } from '../net/dns.ts'
 import { Collector } from './collector.ts'
@@ -74,6 +75,10 @@ class ReportsRoom implements Reports {
 
   open(): Promise<void> {
     return this.#database.open()
+  }
+
+  receives(address: Address): boolean {
+    return this.store.kindFor(address) !== null
   }
 
   start(mail: SendMail): void {

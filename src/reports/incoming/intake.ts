@@ -1,7 +1,6 @@
 import type { Log } from '../../log.ts'
-import { addressKey } from '../../mail/address.ts'
+import { type Address, addressKey } from '../../mail/address.ts'
 import { readAll } from '../../mail/content.ts'
-import type { Recipient } from '../../mail/envelope.ts'
 import { reply } from '../../mail/reply.ts'
 import type { Metrics } from '../../metrics.ts'
 import { type Ingested, isReportKind, type ReportKind, type ReportStore } from '../contract.ts'
@@ -34,14 +33,14 @@ export class Intake implements ReportStore {
   }
 
   async deliver(message: Stored): Promise<readonly Answer[]> {
-    const kinds = message.envelope.rcptTo.map((recipient) => this.#kindFor(recipient))
+    const kinds = message.envelope.rcptTo.map(({ address }) => this.kindFor(address))
     const answers = new Map<ReportKind | null, Answer>([[null, NOBODY]])
     for (const kind of new Set(kinds)) if (kind !== null) answers.set(kind, await this.#take(message, kind))
     return kinds.map((kind) => answers.get(kind) ?? LATER)
   }
 
-  /** The address alone says of which kind it is, where both have one. */
-  #kindFor({ address }: Recipient): ReportKind | null {
+  /** Which reports are read at an address; null: none. */
+  kindFor(address: Address): ReportKind | null {
     const { tls, dmarc } = this.#ports.options()
     const key = addressKey(address)
     const found = Object.entries({ tls, dmarc }).find(

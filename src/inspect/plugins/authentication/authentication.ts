@@ -1,4 +1,4 @@
-import { CONTINUE } from '../../../mail/verdict.ts'
+import { CONTINUE, type Verdict } from '../../../mail/verdict.ts'
 import type { DnsAnswer, Resolver } from '../../../net/dns.ts'
 import type { Answer, Inspector, MessageView } from '../../plugin.ts'
 import type { BuiltInContext, Services } from '../../services.ts'
@@ -7,6 +7,7 @@ import { checkDmarc } from './dmarc.ts'
 import { limitResolver } from './dns-limit.ts'
 import { bears, RESULTS_FIELD } from './forged.ts'
 import { keyNames } from './key-names.ts'
+import { observationOf } from './observation.ts'
 import type { AuthenticationOptions } from './options.ts'
 import { overrideOf, verdictOn } from './policy.ts'
 import { type Findings, factsOf, resultsValue } from './results.ts'
@@ -26,6 +27,11 @@ export function authenticationPlugin(options: AuthenticationOptions, context: Bu
   const services = servicesOf(NAME, context)
   const authservId = options.authservId ?? services.hostname
   services.pool.warm()
+  const observe = (message: MessageView, findings: Findings, verdict: Verdict) => {
+    const seen = { at: context.clock.now(), mode: context.mode ?? 'enforce' }
+    const observation = observationOf(message, findings, verdict, seen)
+    if (observation !== null) services.dmarcObservations?.add(observation)
+  }
   const remove = [{ name: RESULTS_FIELD, matches: (value: string) => bears(authservId, value) }]
   return {
     name: NAME,
@@ -35,7 +41,9 @@ export function authenticationPlugin(options: AuthenticationOptions, context: Bu
       const findings = await examine(message, options, services, context)
       const value = resultsValue(authservId, message.session, findings)
       const facts = factsOf(authservId, message.session, findings)
-      return { verdict: verdictOn(options, findings), add: [[RESULTS_FIELD, value]], remove, facts: { ...facts } }
+      const verdict = verdictOn(options, findings)
+      observe(message, findings, verdict)
+      return { verdict, add: [[RESULTS_FIELD, value]], remove, facts: { ...facts } }
     },
   }
 }
@@ -55,9 +63,16 @@ async function examine(
       isChecked ? checkSpf(message, services.hostname, resolver) : null,
       verifying,
     ])
-    if (!isChecked) return { spf, verified, dmarc: null, dmarcInfo: null, override: null }
-    const { fact: dmarc, info: dmarcInfo } = await checkDmarc(verified, spf, resolver)
-    return { spf, verified, dmarc, dmarcInfo, override: overrideOf(options, message.session, dmarc, verified.arc) }
+    if (!isChecked) return { spf, verified, dmarc: null, dmarcInfo: null, published: null, override: null }
+    const { fact: dmarc, info: dmarcInfo, published } = await checkDmarc(verified, spf, resolver)
+    return {
+      spf,
+      verified,
+      dmarc,
+      dmarcInfo,
+      published,
+      override: overrideOf(options, message.session, dmarc, verified.arc),
+    }
   } finally {
     release()
   }

@@ -1,6 +1,7 @@
-import { evaluateDmarc } from 'mailauth/lib/dmarc/index.js'
+import { type DmarcResponse, evaluateDmarc } from 'mailauth/lib/dmarc/index.js'
 import type { Resolver } from '../../../net/dns.ts'
 import { askBy } from './dns-bridge.ts'
+import type { PublishedPolicy } from './observation.ts'
 import type { SpfFact } from './spf.ts'
 import type { Verified } from './verify-job.ts'
 
@@ -20,7 +21,7 @@ export async function checkDmarc(
   verified: Verified,
   spf: SpfFact | null,
   resolver: Resolver,
-): Promise<{ readonly fact: DmarcFact; readonly info: string | null }> {
+): Promise<{ readonly fact: DmarcFact; readonly info: string | null; readonly published: PublishedPolicy | null }> {
   const { response } = await evaluateDmarc({
     headerFrom: verified.from,
     fromFields: verified.fromFields,
@@ -29,7 +30,7 @@ export async function checkDmarc(
     resolver: askBy(resolver),
     strict: true,
   })
-  if (response === false) return { fact: { result: 'permerror', from: null, policy: 'none', by: [] }, info: null }
+  if (response === false) return { fact: { ...NO_AUTHOR }, info: null, published: null }
   const { status, policy = 'none', alignment } = response
   const by = [
     ...(alignment?.spf.result === undefined ? [] : (['spf'] as const)),
@@ -38,6 +39,25 @@ export async function checkDmarc(
   return {
     fact: { result: resultOf(status.result), from: status.header?.from ?? null, policy, by },
     info: response.info,
+    published: publishedIn(response),
+  }
+}
+
+const NO_AUTHOR: DmarcFact = { result: 'permerror', from: null, policy: 'none', by: [] }
+
+/** The policy of a domain that asks for aggregate reports; null where it does not. */
+function publishedIn({ status, record, policyDomain, p = 'none', sp = p }: DmarcResponse): PublishedPolicy | null {
+  if (record?.rua === undefined || policyDomain === undefined) return null
+  if (status.result !== 'pass' && status.result !== 'fail') return null
+  const [adkim, aspf] = [record.adkim ?? 'r', record.aspf ?? 'r']
+  const pct = /^\d{1,3}$/.test(record.pct ?? '') ? Number(record.pct) : 100
+  return {
+    domain: policyDomain.toLowerCase(),
+    p,
+    sp,
+    adkim: adkim === 's' ? 's' : 'r',
+    aspf: aspf === 's' ? 's' : 'r',
+    pct,
   }
 }
 

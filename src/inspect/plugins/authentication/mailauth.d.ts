@@ -163,6 +163,12 @@ declare module 'mailauth/lib/dmarc/index.js' {
     status: { result: string; comment?: string | false; header?: { from: string }; policy?: { dmarc: string } }
     domain: string
     policy?: 'none' | 'quarantine' | 'reject'
+    /** Where the record stands. */
+    policyDomain?: string
+    p?: string
+    sp?: string
+    /** Its tags as they stand there. */
+    record?: Readonly<Record<string, string | undefined>>
     alignment?: {
       spf: { result: string | undefined; strict: boolean }
       dkim: { result: string | undefined; strict: boolean }

@@ -2,6 +2,7 @@ import { formatAuthHeaderRow } from 'mailauth/lib/tools.js'
 import type { SessionView } from '../../plugin.ts'
 import type { DmarcFact } from './dmarc.ts'
 import type { AuthenticationFacts } from './facts.ts'
+import type { PublishedPolicy } from './observation.ts'
 import type { SpfFact } from './spf.ts'
 import type { ArcFact, Verified } from './verify-job.ts'
 
@@ -11,6 +12,8 @@ export interface Findings {
   readonly verified: Verified
   readonly dmarc: DmarcFact | null
   readonly dmarcInfo: string | null
+  /** The policy of a domain that asks for reports. */
+  readonly published: PublishedPolicy | null
   /** Why a DMARC failure does not count. */
   readonly override: string | null
 }
