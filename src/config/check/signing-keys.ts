@@ -5,13 +5,14 @@ import { type Finding, inWords } from './finding.ts'
 
 const NOT_THE_OWNER = 0o077
 
-/** Whether the private keys of the plugin `sign` and of receipts are there, and nobody's but their owner's. */
-export async function checkSigningKeys({ inspect, receipts }: Config): Promise<Finding[]> {
+/** Whether the private keys of the plugin `sign`, of receipts and of the ledger are there, and nobody's but their owner's. */
+export async function checkSigningKeys({ inspect, receipts, ledger }: Config): Promise<Finding[]> {
   const files = inspect.flatMap(({ name, module, options }, index) =>
     module === null && name === 'sign' ? keysOf(options, `inspect[${index}].sign`) : [],
   )
   const ofReceipts = receipts.key === null ? [] : [{ key: 'receipts.key', where: receipts.key }]
-  return (await Promise.all([...files, ...ofReceipts].map(checkKey))).flat()
+  const ofLedger = ledger.key === null ? [] : [{ key: 'ledger.key', where: ledger.key }]
+  return (await Promise.all([...files, ...ofReceipts, ...ofLedger].map(checkKey))).flat()
 }
 
 interface KeyFile {

@@ -89,14 +89,6 @@ export const notifications = section({
   headerSize: key(size('1KiB', '1MiB'), '32KiB', 'How much of a long header comes back.'),
 })
 
-export const ledger = section({
-  retention: key(
-    duration('1d', '3650d'),
-    '90d',
-    'How long it can be asked what became of a message. Older entries are dropped.',
-  ),
-})
-
 export const state = (context: Context) =>
   section({
     dir: key(path(context), '/var/lib/postern', 'The folder of everything that Postern keeps. --state sets another.'),
