@@ -1,5 +1,6 @@
 import type { Certificates } from '../certificates/contract.ts'
 import type { Ledger } from '../ledger/contract.ts'
+import type { ReportsOperator } from '../reports/contract.ts'
 import type { Spool } from '../spool/contract.ts'
 import type { ReceiptKey } from './receipts.ts'
 
@@ -8,13 +9,15 @@ export interface AdminPorts {
   readonly spool: Pick<Spool, 'list' | 'show' | 'act' | 'content' | 'summary' | 'damaged'>
   /** A destination for `reroute` in its one canonical form, or null if the text is none. */
   readonly destination: (text: string) => string | null
-  readonly trace: Pick<Ledger, 'trace'>
+  readonly trace: Pick<Ledger, 'trace'> & Partial<Pick<Ledger, 'happenings'>>
   /** When a message is given up that was received then, milliseconds since 1970; left out where nobody knows. */
   readonly givesUpAt?: (receivedAt: number, isNotice: boolean) => number
   /** Left out where no receipts are signed. */
   readonly receiptKey?: ReceiptKey
   /** Left out where none are kept. */
   readonly certificates?: Certificates
+  /** Left out where there are no reports. */
+  readonly reports?: ReportsOperator
   /** How the daemon is, known without waiting. */
   status(): DaemonStatus
   /** Reads the configuration again, as SIGHUP does. Never rejects: what is wrong is in the answer, and the old configuration goes on. */

@@ -8,6 +8,11 @@ const ADDRESS = text(320)
 const NAME = text(255)
 const MOMENT = text(40)
 const STATE = { type: 'string', enum: ['pending', 'leased', 'held'] } as const
+/** Where a recipient stands by the record. */
+const RECORDED_STATE = {
+  type: 'string',
+  enum: ['pending', 'held', 'relayed', 'delivered', 'failed', 'discarded', 'removed', 'damaged'],
+} as const
 const QUEUE_IDS = { type: 'array', items: QUEUE_ID, minItems: 1, maxItems: 1_000 } as const
 /** No control characters: it stands in the record and in logs. */
 const BY = { type: 'string', minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$' } as const
@@ -63,6 +68,7 @@ export const TRACE_QUERY = object({
   domain: NAME,
   since: MOMENT,
   until: MOMENT,
+  state: RECORDED_STATE,
   cursor: CURSOR,
   limit: limit(20, 200),
 })

@@ -8,9 +8,11 @@ import { AdminFailure } from './failure.ts'
 import type { AdminPorts } from './ports.ts'
 import { addActionRoute } from './routes/actions.ts'
 import { addCertificateRoutes } from './routes/certificates.ts'
+import { addHappeningsRoute } from './routes/happenings.ts'
 import { addQueueRoutes } from './routes/queue.ts'
 import { addReceiptRoutes } from './routes/receipts.ts'
 import { addReloadRoute } from './routes/reload.ts'
+import { addReportRoutes } from './routes/reports.ts'
 import { addStatusRoute } from './routes/status.ts'
 import { addTraceRoute } from './routes/trace.ts'
 import { listenOnSocket } from './socket.ts'
@@ -65,7 +67,9 @@ function buildApp({ ports, log, clock }: AdminOptions): FastifyInstance {
   addQueueRoutes(app, ports, log)
   addActionRoute(app, ports, clock, log)
   addTraceRoute(app, ports)
+  addHappeningsRoute(app, ports)
   addReceiptRoutes(app, ports, clock, log)
+  addReportRoutes(app, ports, clock, log)
   addReloadRoute(app, ports)
   addCertificateRoutes(app, ports)
   return app

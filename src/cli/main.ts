@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import { certificateCommand } from './commands/certificate/index.ts'
 import { checkCommand } from './commands/check.ts'
 import { domainCommand } from './commands/domain/index.ts'
+import { ledgerCommand } from './commands/ledger/index.ts'
 import { queueCommand } from './commands/queue/index.ts'
+import { receiptCommand } from './commands/receipt/index.ts'
 import { reloadCommand } from './commands/reload.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
@@ -18,8 +21,10 @@ function buildProgram(): Command {
     .version(version(), '-V, --version')
     .showHelpAfterError('(postern help, or --help after a command, says more)')
     .addHelpText('after', EXIT_CODES)
-  const daemonCommands = [statusCommand(), queueCommand(), traceCommand(), domainCommand(), reloadCommand()]
-  for (const command of [serveCommand(), checkCommand(), ...daemonCommands, tlsCommand()]) program.addCommand(command)
+  const daemonCommands = [statusCommand(), queueCommand(), traceCommand(), receiptCommand(), domainCommand(), reloadCommand()]
+  daemonCommands.push(certificateCommand())
+  for (const command of [serveCommand(), checkCommand(), ledgerCommand(), ...daemonCommands, tlsCommand()])
+    program.addCommand(command)
   return exitByError(program)
 }
 

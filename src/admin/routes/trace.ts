@@ -6,7 +6,8 @@ import { readDomain, readMoment, readQueueId, withoutBrackets } from '../filter.
 import type { AdminPorts } from '../ports.ts'
 import { TRACE_QUERY } from '../schema.ts'
 
-interface ApiTraceQuery {
+/** What can be asked of the record, as it comes over the socket. */
+export interface ApiTraceQuery {
   readonly queueId?: string
   readonly messageId?: string
   readonly from?: string
@@ -15,6 +16,7 @@ interface ApiTraceQuery {
   readonly domain?: string
   readonly since?: string
   readonly until?: string
+  readonly state?: string
   readonly cursor?: string
   readonly limit: number
 }
@@ -28,8 +30,8 @@ export function addTraceRoute(app: FastifyInstance, ports: AdminPorts): void {
   )
 }
 
-function readQuery(query: Omit<ApiTraceQuery, 'cursor' | 'limit'>): TraceQuery {
-  const { queueId, messageId, from, to, client, domain, since, until } = query
+export function readQuery(query: Omit<ApiTraceQuery, 'cursor' | 'limit'>): TraceQuery {
+  const { queueId, messageId, from, to, client, domain, since, until, state } = query
   return {
     ...(queueId !== undefined && { queueId: readQueueId(queueId) }),
     ...(messageId !== undefined && { messageId: withBrackets(messageId) }),
@@ -39,6 +41,7 @@ function readQuery(query: Omit<ApiTraceQuery, 'cursor' | 'limit'>): TraceQuery {
     ...(domain !== undefined && { domain: readDomain(domain) }),
     ...(since !== undefined && { from: readMoment(since) }),
     ...(until !== undefined && { to: readMoment(until) }),
+    ...(state !== undefined && { state }),
   }
 }
 
