@@ -1,3 +1,4 @@
+export type * from './certificates.ts'
 /**
  * The shapes that travel over the admin socket, for both sides. Moments are ISO 8601 in UTC with
  * milliseconds, sizes bytes. `--json` of the commands shows the same shapes: fields may be added,

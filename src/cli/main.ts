@@ -7,6 +7,7 @@ import { ledgerCommand } from './commands/ledger/index.ts'
 import { queueCommand } from './commands/queue/index.ts'
 import { receiptCommand } from './commands/receipt/index.ts'
 import { reloadCommand } from './commands/reload.ts'
+import { dmarcReportCommand, tlsReportCommand } from './commands/reports/index.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
 import { tlsCommand } from './commands/tls.ts'
@@ -21,10 +22,18 @@ function buildProgram(): Command {
     .version(version(), '-V, --version')
     .showHelpAfterError('(postern help, or --help after a command, says more)')
     .addHelpText('after', EXIT_CODES)
-  const daemonCommands = [statusCommand(), queueCommand(), traceCommand(), receiptCommand(), domainCommand(), reloadCommand()]
-  daemonCommands.push(certificateCommand())
+  const daemonCommands = [
+    statusCommand(),
+    certificateCommand(),
+    queueCommand(),
+    traceCommand(),
+    receiptCommand(),
+    domainCommand(),
+    reloadCommand(),
+  ]
   for (const command of [serveCommand(), checkCommand(), ledgerCommand(), ...daemonCommands, tlsCommand()])
     program.addCommand(command)
+  for (const command of [tlsReportCommand(), dmarcReportCommand()]) program.addCommand(command)
   return exitByError(program)
 }
 
