@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { Config, Route as ConfigRoute, RouteTls as ConfigTls, NextHop } from '../config/index.ts'
 import { DELIVER_DEFAULTS, type DeliverOptions } from '../deliver/options.ts'
 import type { HostsRoute, Route, RouteTable, RouteTls } from '../deliver/route.ts'
+import { EMPTY_REGISTER } from '../mail/secure-domain.ts'
 import { reportsRoute } from './reports.ts'
 
 /** What delivery decides by, from the configuration. Throws Error, in words for the operator, if a file of authorities cannot be read. */
@@ -13,6 +14,7 @@ export function deliverOptions(config: Config, listening: DeliverOptions['lookup
     hostname: config.hostname,
     helo: delivery.helo,
     routes: routeTable(config),
+    register: config.secureDomains?.register ?? EMPTY_REGISTER,
     retry: { waitsMs: queue.schedule, jitter: queue.jitter },
     backOff: { waitsMs: queue.backOff, jitter: queue.jitter },
     lifetimeMs: queue.lifetime,

@@ -28,6 +28,7 @@ import { watchLog } from '../observe/log-watch.ts'
 import { watchQueue } from '../observe/queue-gauges.ts'
 import { createMetrics, type MetricsRegistry } from '../observe/registry.ts'
 import { type OpenSpool, openSpool } from '../spool/open.ts'
+import type { Transport } from '../transport/open.ts'
 import { acceptOptions } from './accept-options.ts'
 import { certificateAlarms, certificateOptions, certificatesOf } from './certificates.ts'
 import { chainOf } from './chain.ts'
@@ -41,7 +42,7 @@ import { CurrentRecipients } from './recipients.ts'
 import { registerAlarms, watchRegister } from './register-alarms.ts'
 import { needRestart } from './reload.ts'
 import { Reporting } from './reporting.ts'
-import { routesOnly } from './routes-only.ts'
+import { transportOf, transportOptions } from './transport-options.ts'
 
 interface Outside {
   readonly sink: LogSink
@@ -55,6 +56,7 @@ interface Rooms {
   readonly spool: OpenSpool
   readonly deliver: Deliver
   readonly resolver: Resolver
+  readonly transport: Transport
   readonly reporting: Reporting
   readonly pool: WorkerPool
   readonly certificates: Certificates
@@ -157,6 +159,7 @@ export class Relay {
       trace: ledger,
       certificates: this.#rooms.certificates,
       ...custodyPorts(() => this.#config),
+      reports: this.#rooms.reporting.reports.operator,
       status: () => this.#status(),
       reload: (by: string) => this.reload(by),
     }
@@ -184,7 +187,7 @@ export class Relay {
     const unwell = this.#chain.health().filter(({ ok }) => !ok)
     const plugins = unwell.map(({ plugin, text }) => `${plugin}: ${text}`)
     const register = registerAlarms(this.#config, this.#outside.clock.now())
-    return [...plugins, ...certificateAlarms(this.#rooms.certificates), ...register]
+    return [...plugins, ...certificateAlarms(this.#rooms.certificates), ...register, ...this.#rooms.transport.alarms()]
   }
 
   #unhealthy(): string[] {
@@ -234,6 +237,7 @@ export class Relay {
     this.#exchangeChain(nextChain, config)
     recipients.exchange(config)
     useCertificates()
+    this.#rooms.transport.update(transportOptions(config))
     deliver.update(deliverOptions(config, listeners.addresses()))
     reporting.update(config)
     sink.setLevel(config.log.level)
@@ -269,6 +273,7 @@ export class Relay {
     await this.#http?.close()
     await this.#admin?.close()
     this.#eventLoop.stop()
+    await this.#rooms.transport.close()
     await spool.close()
     await ledger.close()
     await this.#rooms.certificates.close()
@@ -286,13 +291,14 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
   const resolver = createResolver(dnsOptions(config), clock)
   const reporting = await Reporting.open(config, { ...seams, resolver })
   const { reports } = reporting
+  const transport = await transportOf(config, { ...seams, resolver })
   const heldCheck = new HeldCheck(seams)
   const { holdAgain } = heldCheck
   const deliver = createDeliver(deliverOptions(config, []), {
     ...seams,
     spool,
     resolver,
-    security: routesOnly,
+    security: transport,
     store: reports.store,
     tlsResults: reports.tlsResults,
     holdAgain,
@@ -313,7 +319,7 @@ async function openRooms(config: Config, { sink, clock }: Outside): Promise<Room
     names: dnsNames(resolver),
   })
   const listeners = new Listeners(() => accept.handler(), seams)
-  const beside = { metrics, ledger, spool, certificates, resolver, pool }
+  const beside = { metrics, ledger, spool, certificates, resolver, transport, pool }
   return { ...beside, deliver, reporting, chain, heldCheck, recipients, accept, listeners }
 }
 

@@ -39,8 +39,9 @@ export type Opened =
       readonly session: ClientSession
       /** Why it is in clear, where TLS was tried and failed. */
       readonly fellBack: ClientFailure | null
+      readonly localAddress: string | null
     }
-  | { readonly ok: false; readonly failure: ClientFailure }
+  | { readonly ok: false; readonly failure: ClientFailure; readonly localAddress: string | null }
 
 type NetworkRoute = Exclude<Route, { via: 'store' }>
 type NetworkOptions = Pick<DeliverOptions, 'helo' | 'timeouts' | 'localAddresses'>
@@ -57,8 +58,8 @@ export async function openCarrier(
   const to = clientTarget(target, route, demand, options)
   const opened = await openOpportunistic(to, { clock, log, ...(eightBit && { eightBitWithout8BitMime: eightBit }) })
   if (!opened.ok) return opened
-  const { session, fellBack = null } = opened
-  return { ok: true, carrier: sessionCarrier(session, demand), session, fellBack }
+  const { session, fellBack = null, localAddress } = opened
+  return { ok: true, carrier: sessionCarrier(session, demand), session, fellBack, localAddress }
 }
 
 function clientTarget(

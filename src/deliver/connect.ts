@@ -75,12 +75,18 @@ async function open(hop: Hop, target: Target, demand: HostDemand | null, context
   // Whose turn it is now is whom the session is opened for
   const path = hop.foremost?.security ?? security
   const opened = await openCarrier(target, route, demand, context.options, context)
-  if (path !== null && demand !== null) report(opened, target, { path, demand }, context)
+  // RFC 8460 is about what a domain publishes, not about hosts that somebody named here
+  const isPublic = hop.next.hosts.from !== 'configured'
+  if (isPublic && path !== null && demand !== null) report(opened, target, { path, demand }, context)
   return opened
 }
 
 /** What nobody decided about is not tried. */
-const UNDECIDED: Opened = { ok: false, failure: failureOf('tls', 'nothing was decided about this host') }
+const UNDECIDED: Opened = {
+  ok: false,
+  failure: failureOf('tls', 'nothing was decided about this host'),
+  localAddress: null,
+}
 
 function report(
   opened: Opened,
@@ -92,7 +98,15 @@ function report(
   const course: TlsCourse = opened.ok ? opened : { session: null, failure: opened.failure }
   if (policies.length === 0 || !tellsOfTls(course)) return
   const failure = failureOfTls(course, demand, policies)
-  tlsResults.add({ at: clock.now(), domain: path.domain, policies, host, address, failure })
+  tlsResults.add({
+    at: clock.now(),
+    domain: path.domain,
+    policies,
+    host,
+    address,
+    localAddress: opened.localAddress,
+    failure,
+  })
 }
 
 function networkConnection(

@@ -247,9 +247,9 @@ class Delivery implements Deliver {
 
   /** A new one knows nothing: all decisions are made anew. */
   #makeRouter(): Router {
-    const { security, clock } = this.#deps
+    const { security, clock, tlsResults = noTlsResults } = this.#deps
     const { routes, register, memory } = this.#options
-    const decisions = new PathDecisions(security, clock, memory.destinations)
+    const decisions = new PathDecisions(security, tlsResults, clock, memory.destinations)
     return new Router(routes, register, { ...this.#deps, tlsKeys: this.#tlsKeys, decisions })
   }
 

@@ -7,6 +7,7 @@ import { composeNotification, type NotificationAction, type NotifiedRecipient } 
 import { headerBytes, type Returned } from '../mail/notification-returned.ts'
 import type { DeliveryPlan, Lease, NewMessage, Outcome } from '../spool/contract.ts'
 import type { NotificationOptions } from './options.ts'
+import { quietHeader } from './quiet-header.ts'
 
 export type Notice = Outcome['notifications'][number]
 
@@ -99,12 +100,15 @@ export class Notices {
     const isFull = action === 'failed' && client !== OUTSIDE && this.#wantsFull(envelope)
     const full = isFull && content.size <= this.#options.fullBytes
     if (full) return { kind: 'full', bytes: await readAll(content, READ_LIMIT) }
-    return { kind: 'headers', bytes: await headerOf(content, this.#options.headerBytes) }
+    const header = await headerOf(content, this.#options.headerBytes)
+    return { kind: 'headers', bytes: envelope.sensitive === true ? quietHeader(header) : header }
   }
 
-  /** RFC 3461 section 4.3; RFC 8689 section 5: never all of a message that requires TLS. */
-  #wantsFull({ ret, requireTls }: Envelope): boolean {
-    return !requireTls && (ret ?? (this.#options.returned === 'full' ? 'full' : 'hdrs')) === 'full'
+  /** RFC 3461 section 4.3; RFC 8689 section 5: never all of a message that requires TLS. Nor of a sensitive one. */
+  #wantsFull({ ret, requireTls, sensitive }: Envelope): boolean {
+    return (
+      !requireTls && sensitive !== true && (ret ?? (this.#options.returned === 'full' ? 'full' : 'hdrs')) === 'full'
+    )
   }
 }
 

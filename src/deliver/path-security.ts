@@ -1,5 +1,13 @@
 import type { Clock } from '../clock.ts'
-import type { HostDemand, PathDecision, PathQuestion, PathSource, TransportSecurity } from '../transport/contract.ts'
+import type {
+  HostDemand,
+  PathDecision,
+  PathQuestion,
+  PathSource,
+  TlsResult,
+  TlsResults,
+  TransportSecurity,
+} from '../transport/contract.ts'
 import type { Need } from './need.ts'
 import type { Target } from './targets.ts'
 
@@ -35,17 +43,27 @@ export const demandOn = ({ host, port }: Pick<Target, 'host' | 'port'>, { demand
 export const refusedHosts = ({ decision }: PathSecurity): string[] =>
   decision.hosts.flatMap(({ host, refused }) => (refused === null ? [] : [`${host}: ${refused}`]))
 
+/** What went wrong on the way to a decision, as results for TLS reports. */
+export function troublesOf({ domain, decision }: PathSecurity, at: number): TlsResult[] {
+  const { troubles = [], reported: policies } = decision
+  return troubles.map(({ type, text, host }) => {
+    return { at, domain, policies, host: host ?? '', address: '', failure: { type, text } }
+  })
+}
+
 /** Asks what paths must prove, and remembers the answers as long as they hold. */
 export class PathDecisions {
   readonly #security: Pick<TransportSecurity, 'decide'>
   readonly #clock: Clock
+  readonly #results: TlsResults
   readonly #places: number
   /** In the order in which they were made. */
   readonly #known = new Map<string, PathSecurity>()
 
   /** `places`: how many answers are remembered at the most. */
-  constructor(security: Pick<TransportSecurity, 'decide'>, clock: Clock, places: number) {
+  constructor(security: Pick<TransportSecurity, 'decide'>, results: TlsResults, clock: Clock, places: number) {
     this.#security = security
+    this.#results = results
     this.#clock = clock
     this.#places = places
   }
@@ -59,6 +77,7 @@ export class PathDecisions {
   }
 
   #keep(key: string, security: PathSecurity): PathSecurity {
+    for (const trouble of troublesOf(security, this.#clock.now())) this.#results.add(trouble)
     this.#known.delete(key)
     // What stopped mail is asked anew each time: it may have been mended
     if (security.decision.stopped === null) this.#known.set(key, security)

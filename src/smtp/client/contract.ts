@@ -205,8 +205,15 @@ export type OpenResult =
       readonly session: ClientSession
       /** Why it is in clear, where opportunistic TLS failed. */
       readonly fellBack?: ClientFailure
+      /** Ours, of the connection; null for a Unix socket. */
+      readonly localAddress: string | null
     }
-  | { readonly ok: false; readonly failure: ClientFailure }
+  | {
+      readonly ok: false
+      readonly failure: ClientFailure
+      /** Null where there was no connection. */
+      readonly localAddress: string | null
+    }
 
 export const DEFAULT_LIMITS: ClientLimits = {
   replyLine: 4096,

@@ -37,12 +37,12 @@ export async function openSession(target: ClientTarget, options: ClientOptions):
   try {
     const session = new Session(await opener.open(), target, options)
     options.log.debug({ ...named(target), tls: session.tls?.protocol ?? null }, 'session open')
-    return { ok: true, session }
+    return { ok: true, session, localAddress: opener.localAddress }
   } catch (error) {
     opener.abandon()
     const failure = asFailure(error, opener.phase)
     options.log.debug({ ...named(target), phase: failure.phase, failure: failure.text }, 'session not opened')
-    return { ok: false, failure }
+    return { ok: false, failure, localAddress: opener.localAddress }
   }
 }
 
@@ -67,6 +67,7 @@ const named = ({ host, address, port }: ClientTarget) => ({ host, address, port 
 /** Opens one connection, phase by phase, and remembers what to close when a phase fails. */
 class Opener {
   phase: ClientPhase = 'connect'
+  localAddress: string | null = null
   readonly #target: ClientTarget
   readonly #clock: Clock
   readonly #limits: ClientLimits
@@ -81,6 +82,7 @@ class Opener {
   async open(): Promise<Opening & { limits: ClientLimits }> {
     const socket = await connectTo(this.#target, this.#clock)
     this.#socket = socket
+    this.localAddress = socket.localAddress ?? null
     const opening = await this.#encrypt(await this.#greet(socket))
     const { login } = this.#target
     this.phase = 'auth'
