@@ -2,6 +2,7 @@ import type { Certificates } from '../certificates/contract.ts'
 import type { Ledger } from '../ledger/contract.ts'
 import type { ReportsOperator } from '../reports/contract.ts'
 import type { Spool } from '../spool/contract.ts'
+import type { DomainPort } from './domains.ts'
 import type { ReceiptKey } from './receipts.ts'
 
 /** What the admin API needs of the rest of the daemon; the composition root plugs it in. */
@@ -18,6 +19,8 @@ export interface AdminPorts {
   readonly certificates?: Certificates
   /** Left out where there are no reports. */
   readonly reports?: ReportsOperator
+  /** Left out where paths are not looked into. */
+  readonly domains?: DomainPort
   /** How the daemon is, known without waiting. */
   status(): DaemonStatus
   /** Reads the configuration again, as SIGHUP does. Never rejects: what is wrong is in the answer, and the old configuration goes on. */

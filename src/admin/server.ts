@@ -8,6 +8,7 @@ import { AdminFailure } from './failure.ts'
 import type { AdminPorts } from './ports.ts'
 import { addActionRoute } from './routes/actions.ts'
 import { addCertificateRoutes } from './routes/certificates.ts'
+import { addDomainRoutes } from './routes/domains.ts'
 import { addHappeningsRoute } from './routes/happenings.ts'
 import { addQueueRoutes } from './routes/queue.ts'
 import { addReceiptRoutes } from './routes/receipts.ts'
@@ -71,6 +72,7 @@ function buildApp({ ports, log, clock }: AdminOptions): FastifyInstance {
   addReceiptRoutes(app, ports, clock, log)
   addReportRoutes(app, ports, clock, log)
   addReloadRoute(app, ports)
+  addDomainRoutes(app, ports, log)
   addCertificateRoutes(app, ports)
   return app
 }

@@ -1,7 +1,9 @@
 import { Command } from 'commander'
 import { addCommand } from './add.ts'
+import { explainCommand } from './explain.ts'
 import { importCommand } from './import.ts'
 import { listCommand } from './list.ts'
+import { probeCommand } from './probe.ts'
 import { retireCommand } from './retire.ts'
 import { showCommand } from './show.ts'
 
@@ -9,8 +11,8 @@ export function domainCommand(): Command {
   const domain = new Command('domain')
     .description('secure domains: those that mail must only reach over a proven path')
     .addHelpText('after', HELP)
-  const commands = [addCommand(), showCommand(), listCommand(), retireCommand(), importCommand()]
-  for (const command of commands) domain.addCommand(command)
+  const register = [addCommand(), showCommand(), listCommand(), retireCommand(), importCommand()]
+  for (const command of [...register, explainCommand(), probeCommand()]) domain.addCommand(command)
   return domain
 }
 
