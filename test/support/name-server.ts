@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Scope } from './folder.ts'
-import type { Zone, ZoneEntry } from './zone.ts'
+import type { Zone, ZoneType } from './zone.ts'
 
 /** What the server does with a question, `type name`: an RCODE, silence, or null for the zone's answer. */
 export type NameServerFault = (question: string) => 'servfail' | 'refused' | 'silence' | null
@@ -13,7 +13,9 @@ export interface NameServer {
   readonly asked: string[]
 }
 
-const TYPES: Readonly<Record<number, keyof ZoneEntry>> = { 1: 'a', 12: 'ptr', 15: 'mx', 16: 'txt', 28: 'aaaa' }
+type ServedType = Exclude<ZoneType, 'tlsa'>
+
+const TYPES: Readonly<Record<number, ServedType>> = { 1: 'a', 12: 'ptr', 15: 'mx', 16: 'txt', 28: 'aaaa' }
 const RCODES = { none: 0, servfail: 2, nxdomain: 3, refused: 5 } as const
 
 /** A name server on 127.0.0.1 (UDP) that serves a zone; every record has the same TTL (seconds). */
@@ -41,7 +43,7 @@ export async function startNameServer(
   return { server: `127.0.0.1:${socket.address().port}`, asked }
 }
 
-function readQuestion(packet: Buffer): { name: string; type: keyof ZoneEntry | undefined; end: number } {
+function readQuestion(packet: Buffer): { name: string; type: ServedType | undefined; end: number } {
   const labels: string[] = []
   let at = 12
   for (let length = packet.readUInt8(at); length > 0; length = packet.readUInt8(at)) {
@@ -70,7 +72,7 @@ function response(query: Buffer, rcode: number, ttl: number, records: readonly B
   return Buffer.concat([head, ...answers])
 }
 
-function recordData(type: keyof ZoneEntry, value: string | readonly [number, string]): Buffer {
+function recordData(type: ServedType, value: string | readonly [number, string]): Buffer {
   if (typeof value !== 'string')
     return Buffer.concat([Buffer.from([value[0] >> 8, value[0] & 255]), wireName(value[1])])
   if (type === 'a') return Buffer.from(value.split('.').map(Number))

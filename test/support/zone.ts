@@ -1,4 +1,11 @@
-import { type DnsAnswer, type HostAddress, joinFamilies, type MxRecord, type Resolver } from '../../src/net/dns.ts'
+import {
+  type DnsAnswer,
+  type HostAddress,
+  joinFamilies,
+  type MxRecord,
+  type Resolver,
+  type TlsaRecord,
+} from '../../src/net/dns.ts'
 
 /** What one name has. Reverse names are written as the address itself: `'192.0.2.1': { ptr: ['mx.example.org'] }`. */
 export interface ZoneEntry {
@@ -7,9 +14,13 @@ export interface ZoneEntry {
   readonly aaaa?: readonly string[]
   readonly txt?: readonly string[]
   readonly ptr?: readonly string[]
+  /** In presentation form: `3 1 1 9a…`. */
+  readonly tlsa?: readonly string[]
+  /** DNSSEC vouches for everything that this name has and has not. */
+  readonly authentic?: true
 }
 
-export type ZoneType = keyof ZoneEntry
+export type ZoneType = Exclude<keyof ZoneEntry, 'authentic'>
 
 /** Names in lower case. A name that is not here does not exist. */
 export type Zone = Readonly<Record<string, ZoneEntry>>
@@ -32,7 +43,8 @@ export function zoneResolver(zone: Zone, failing: readonly string[] = []): ZoneR
     const entry = zone[name.toLowerCase()]
     if (!entry) return { is: 'none', why: 'nxdomain' }
     const records = map(entry)
-    return records.length > 0 ? { is: 'found', records } : { is: 'none', why: 'nodata' }
+    const vouched = entry.authentic && { authentic: entry.authentic }
+    return records.length > 0 ? { is: 'found', records, ...vouched } : { is: 'none', why: 'nodata', ...vouched }
   }
   const family = (type: 'a' | 'aaaa', name: string) => ({
     answer: ask(type, name, (entry) => (entry[type] ?? []).map((address) => hostAddress(address))),
@@ -48,7 +60,13 @@ export function zoneResolver(zone: Zone, failing: readonly string[] = []): ZoneR
     resolveAddresses: async (name) => joinFamilies(family('a', name), family('aaaa', name)).answer,
     reverse: async (address) => ask('ptr', address, (entry) => entry.ptr ?? []),
     resolveTxt: async (name) => ask('txt', name, (entry) => entry.txt ?? []),
+    resolveTlsa: async (name) => ask('tlsa', name, (entry) => (entry.tlsa ?? []).map(tlsaRecord)),
   }
 }
 
 const hostAddress = (address: string): HostAddress => ({ address, family: address.includes(':') ? 6 : 4 })
+
+function tlsaRecord(text: string): TlsaRecord {
+  const [usage = 0, selector = 0, matching = 0] = text.split(' ', 3).map(Number)
+  return { usage, selector, matching, data: Buffer.from(text.split(' ').slice(3).join(''), 'hex') }
+}
