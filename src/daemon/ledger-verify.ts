@@ -42,9 +42,12 @@ export async function verifyRecord(request: LedgerVerifyRequest): Promise<Ledger
     return { report: request.withSpool ? await andSpool(report, places) : report }
   } catch (error) {
     if (error instanceof NoLedger || error instanceof RangeError) return { wrong: [error.message], config: false }
+    if (isSqlite(error)) return { wrong: [`${places.ledger} cannot be read: ${error.message}`], config: false }
     throw error
   }
 }
+
+const isSqlite = (error: unknown): error is Error => error instanceof Error && error.name === 'SqliteError'
 
 const withoutUndefined = (asked: { [K in keyof VerifyOptions]: VerifyOptions[K] | undefined }): VerifyOptions =>
   Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)) as unknown as VerifyOptions
