@@ -24,6 +24,8 @@ export interface ReportsSeams {
 /** How long what was counted may be in memory alone: a crash loses that much. */
 const FLUSH_MS = 60_000
 const SEND_MS = 60_000
+/** After a start: what fell due while nobody ran. */
+const FIRST_SEND_MS = 2_000
 const PRUNE_MS = 3_600_000
 
 /** Opens the room. Rejects with DatabaseRefused, where it is used at all, if newer code wrote its database. */
@@ -91,10 +93,15 @@ class ReportsRoom implements Reports {
     })
     this.#sender = sender
     const work = () => {
-      this.#running = this.#send(sender)
+      // one after the other, as two at a time would send twice
+      this.#running = this.#running.then(() => this.#send(sender))
       return this.#running
     }
-    this.#stops.push(every(this.#seams.clock, SEND_MS, work))
+    const { clock } = this.#seams
+    this.#stops.push(
+      clock.after(FIRST_SEND_MS, () => void work()),
+      every(clock, SEND_MS, work),
+    )
   }
 
   async #send(sender: Sender): Promise<void> {

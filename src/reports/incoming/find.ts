@@ -56,7 +56,7 @@ export function findReport(bytes: Buffer, wanted: Wanted): FoundReport {
 }
 
 /** Neither gzip nor ZIP, JSON nor XML begins with the name of a field. */
-const isMessage = (bytes: Buffer): boolean => /^[!-9;-~]+[ \t]*:/.test(bytes.toString('latin1', 0, 200))
+const isMessage = (bytes: Buffer): boolean => /^[A-Za-z][A-Za-z0-9-]*[ \t]*:/.test(bytes.toString('latin1', 0, 200))
 
 function headerOf(bytes: Buffer): Header {
   const reader = new HeaderReader({ bytes: MIME.headerBytes, fields: MIME.headerFields })
