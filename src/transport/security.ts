@@ -73,57 +73,6 @@ export class RuledTransport implements Transport {
     return steps
   }
 
-  update(options: TransportOptions): void
-  /** Lines for `postern status`: exceptions that end soon. */
-  alarms(): string[]
-  close(): Promise<void>
-}
-
-interface Ruling {
-  readonly source: PathSource
-  readonly saying: Saying
-}
-
-export class RuledTransport implements Transport {
-  readonly #deps: TransportDeps
-  readonly #policies: StsPolicies
-  readonly #keys = new DecisionKeys()
-  #options: TransportOptions
-
-  /** Use `openTransport`. */
-  constructor(options: TransportOptions, deps: TransportDeps, policies: StsPolicies) {
-    this.#options = options
-    this.#deps = deps
-    this.#policies = policies
-  }
-
-  async decide(question: PathQuestion): Promise<PathDecision> {
-    try {
-      const inquiry = this.#inquiry(question)
-      for (const { name, say } of RULES) {
-        const saying = await say(inquiry)
-        if (decides(saying)) return await this.#decision(inquiry, { source: name, saying })
-      }
-      return this.#broken(question, 'no rule decided')
-    } catch (err) {
-      this.#deps.log.error({ err, domain: question.domain }, 'the security of a path cannot be decided')
-      return this.#broken(question, 'an error in this relay')
-    }
-  }
-
-  async explain(question: PathQuestion): Promise<Explanation> {
-    const inquiry = this.#inquiry(question)
-    const steps: { rule: PathSource; says: string; decides: boolean }[] = []
-    for (const { name, say } of RULES) {
-      const saying = await say(inquiry).catch(
-        (): Saying => ({ says: 'cannot be told: an error in this relay', demands: null }),
-      )
-      const isFirst = decides(saying) && steps.every((step) => !step.decides)
-      steps.push({ rule: name, says: saying.says, decides: isFirst })
-    }
-    return { decision: await this.decide(question), steps }
-  }
-
   update(options: TransportOptions): void {
     this.#options = options
   }
