@@ -1,3 +1,5 @@
+import { isAscii } from 'node:buffer'
+import { setImmediate as turn } from 'node:timers/promises'
 import { type Content, memoryContent, prefixedContent } from '../mail/content.ts'
 import { type Header, type HeaderLimits, HeaderReader, parseHeader } from '../mail/header.ts'
 import { formatField } from './fields.ts'
@@ -108,12 +110,12 @@ async function replaced(draft: Draft, { content, encrypted }: Replacement, limit
   let size = 0
   let eightBit = false
   let last = 0
-  for await (const chunk of content.stream()) {
+  for await (const chunk of inTurns(content)) {
     size += chunk.length
     if (size > content.size) break
     reader.push(chunk)
     if (hasBareLineEnd(chunk, last)) throw new BadAnswer('the new content has a CR or LF by itself')
-    eightBit ||= chunk.some((byte) => byte > 127)
+    eightBit ||= !isAscii(chunk)
     last = chunk.at(-1) ?? last
   }
   if (size !== content.size) throw new BadAnswer('the new content is not as long as its size says')
@@ -121,6 +123,24 @@ async function replaced(draft: Draft, { content, encrypted }: Replacement, limit
   const header = reader.header()
   if (header.tooLarge || header.headless) throw new BadAnswer('the new content has no header that may travel')
   return { prefix: EMPTY, content, header, eightBit, sensitive: draft.sensitive && encrypted !== true }
+}
+
+/** Looked at in one go: a millisecond. */
+const AT_ONCE = 256 * 1024
+
+/** In pieces with room for others in between, as what was encrypted is large and lies in memory. */
+async function* inTurns(content: Content): AsyncIterable<Buffer> {
+  for await (const chunk of content.stream()) {
+    if (chunk.length <= AT_ONCE) yield chunk
+    else yield* piecesOf(chunk)
+  }
+}
+
+async function* piecesOf(chunk: Buffer): AsyncIterable<Buffer> {
+  for (let at = 0; at < chunk.length; at += AT_ONCE) {
+    yield chunk.subarray(at, at + AT_ONCE)
+    await turn()
+  }
 }
 
 const EMPTY = Buffer.alloc(0)

@@ -20,6 +20,9 @@ const SUBJECT = 'Subject: =?utf-8?Q?=5BSecure=5D_results_of_Jane_Doe?=\r\n'
 const MESSAGE = `From: ward@ours.test\r\nTo: someone@else.test\r\n${SUBJECT}\r\nHaemoglobin is 9.1.\r\n`
 
 interface Site {
+  /** Writes the register anew. */
+  register(changes: Readonly<Record<string, string>>): void
+
   readonly daemon: Daemon
   readonly port: number
   readonly folder: string
@@ -39,11 +42,12 @@ async function site(t: TestContext, sinkOptions: SinkOptions = {}, inspect: obje
     fingerprints: shown.fingerprint,
     'expires-on': `${new Date().getUTCFullYear() + 1}-12-01`,
   }
-  writeFileSync(file, `${HEADER}\n${line(entry)}\n`)
+  const register = (changes = {}) => writeFileSync(file, `${HEADER}\n${line({ ...entry, ...changes })}\n`)
+  register()
   const port = await freePort()
   const more = { secureDomains: { file }, inspect: [{ sensitive: inspect }] }
   const daemon = await startDaemon(t, relayConfig({ port, nextHop: sink.port, more }))
-  return { daemon, port, folder, sink }
+  return { daemon, port, folder, sink, register }
 }
 
 async function send(t: TestContext, { port }: Site, to: readonly string[], code = 250): Promise<string> {
@@ -84,6 +88,35 @@ test('sensitive mail for a secure domain waits, marked, while its next hop speak
   const shown = await all.daemon.cli('queue', 'show', entry.queueId)
   assert.match(shown.stdout, /^Sensitive {3}leaves over a proven path only$/m)
   assert.doesNotMatch(all.daemon.log, /Jane|results of/)
+})
+
+test('over a path that is proven it goes as it is', async (t) => {
+  const all = await site(t)
+  await send(t, all, ['doctor@secure.test'])
+  const message = await waitFor(() => receivedFor(all, 'doctor@secure.test'), { what: 'the message' })
+  assert.equal(message.tls, true)
+  assert.ok(`${message.content}`.includes(SUBJECT))
+  await waitFor(async () => (await all.daemon.queue()).length === 0, { what: 'an empty queue' })
+})
+
+test('what waits for a domain that is secure no longer stays here', async (t) => {
+  const all = await site(t)
+  all.sink.fault = ({ phase }) => (phase === 'rcpt' ? { reply: '451 4.2.1 later' } : null)
+  await send(t, all, ['doctor@secure.test'])
+  await waitFor(async () => (await all.daemon.queue())[0]?.recipients[0]?.lastReply, { what: 'a first attempt' })
+  all.register({ status: 'retired' })
+  const reloaded = await all.daemon.cli('reload')
+  assert.equal(reloaded.code, 0, reloaded.stderr)
+  all.sink.fault = () => null
+  const queue = await waitFor(
+    async () => {
+      const found = await all.daemon.queue()
+      return /sensitive/.test(found[0]?.recipients[0]?.cause ?? '') && found
+    },
+    { what: 'a cause why it waits' },
+  )
+  assert.equal(queue.length, 1)
+  assert.deepEqual(all.sink.messages, [])
 })
 
 test('nobody can be served: the reply says so, and nothing is kept', async (t) => {

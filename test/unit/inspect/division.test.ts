@@ -132,6 +132,20 @@ test('a plugin that only watches has encrypted nothing', async () => {
   }
 })
 
+test('line ends are seen whole wherever large content is cut for looking at it', async () => {
+  const head = 'From: a@client.test\r\n\r\n'
+  // looked at in pieces of 256 KiB
+  const filled = 'x'.repeat(256 * 1024 - head.length - 1)
+  const verdict = async (text: string) => {
+    const content = memoryContent(Buffer.from(text))
+    const modifier: Modifier = { name: 'large', modify: async () => [{ do: 'replaceContent', content }] }
+    return (await chainOf([modifier]).data(chainMessage(), never)).verdict.action
+  }
+  assert.equal(await verdict(`${head}${filled}\r\nend\r\n`), 'continue')
+  assert.equal(await verdict(`${head}${filled}\rxend\r\n`), 'defer')
+  assert.equal(await verdict(`${head}${filled}x\nend\r\n`), 'defer')
+})
+
 test('encrypted content may have grown by half, and other content may not', async () => {
   const of = (size: number, encrypted: boolean): Modifier => {
     const text = `From: a@client.test\r\n\r\n${`${'x'.repeat(98)}\r\n`.repeat(size / 100)}`
