@@ -57,6 +57,7 @@ function lookupBy(options: PostOptions): LookupFunction {
   }
 }
 
+// IPv4-mapped addresses are checked as what they stand for
 const NOT_PUBLIC = new BlockList()
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
@@ -74,7 +75,6 @@ for (const [network, prefix] of [
 }
 for (const [network, prefix] of [
   ['::', 96],
-  ['::ffff:0:0', 96],
   ['64:ff9b::', 96],
   ['fc00::', 7],
   ['fe80::', 10],
