@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Config } from './config.ts'
+import { learningNeedsAuthorities } from './learning-checks.ts'
 import { formatKey, type Problem } from './problem.ts'
 import type { Route } from './schema/route.ts'
 import {
@@ -223,4 +224,5 @@ const DOUBTS: readonly Check[] = [
   senderListsMeanSomething,
   sensitiveIsEnforced,
   sensitiveMailHasAWay,
+  learningNeedsAuthorities,
 ]

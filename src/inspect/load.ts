@@ -15,6 +15,8 @@ import { headersPlugin } from './plugins/headers/headers.ts'
 import { parseHeadersOptions } from './plugins/headers/options.ts'
 import { impersonationPlugin } from './plugins/impersonation/impersonation.ts'
 import { parseImpersonationOptions } from './plugins/impersonation/options.ts'
+import { learnCertificatesPlugin } from './plugins/learn-certificates/learn.ts'
+import { parseLearnOptions } from './plugins/learn-certificates/options.ts'
 import { parseSendersOptions } from './plugins/senders/options.ts'
 import { sendersPlugin } from './plugins/senders/senders.ts'
 import { parseSensitiveOptions } from './plugins/sensitive/options.ts'
@@ -61,6 +63,7 @@ const BUILT_IN: Readonly<Record<string, BuiltIn>> = {
   sign: (options, context) => signPlugin(parseSignOptions(options, context.services?.hostname ?? ''), context),
   spam: (options, context) => spamPlugins(parseSpamOptions(options), context),
   sensitive: (options, context) => sensitivePlugins(parseSensitiveOptions(options), context),
+  'learn-certificates': (options, context) => learnCertificatesPlugin(parseLearnOptions(options), context),
   virus: (options, context) => virusPlugin(parseVirusOptions(options), context),
 }
 

@@ -33,6 +33,16 @@ export interface RecipientCertificates {
    * known. From memory, at once; never throws.
    */
   find(address: Address): readonly RecipientCertificate[]
+  /** Takes the certificate of a message's author, whose signature was verified, if an authority vouches for it. Left out: nothing is learnt. */
+  learn?(found: LearntCertificate): Promise<{ readonly taken: boolean; readonly why: string | null }>
+}
+
+export interface LearntCertificate {
+  /** PEM. */
+  readonly certificate: string
+  /** Others that came along and may lead to the authority, PEM. */
+  readonly chain: readonly string[]
+  readonly address: Address
 }
 
 export interface RecipientCertificate {

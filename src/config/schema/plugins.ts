@@ -13,6 +13,7 @@ import {
 } from '../fields.ts'
 import { choice, duration, flag, integer, orOff, pattern, size } from '../kinds.ts'
 import { attachments } from './attachment-plugin.ts'
+import { learnCertificates } from './learn-plugin.ts'
 import { authentication, impersonation, sign } from './sender-plugins.ts'
 import { sensitive } from './sensitive-plugin.ts'
 import { banner, tagline } from './text-plugins.ts'
@@ -202,6 +203,7 @@ export const plugins = (context: Context): Readonly<Record<string, PluginKeys>> 
   attachments,
   banner: banner(context),
   tagline: tagline(context),
+  'learn-certificates': learnCertificates,
   sensitive: sensitive(context),
   sign: sign(context),
 })
