@@ -43,6 +43,7 @@ export interface TestRelay {
   /** Of the spool. */
   readonly folder: string
   readonly deliver: Deliver
+  readonly options: DeliverOptions
   readonly resolver: ZoneResolver
   readonly log: LogLine[]
   /** Every word to the operators, in order. */
@@ -148,6 +149,7 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
     spool,
     folder,
     deliver,
+    options,
     resolver,
     log,
     alarms,
