@@ -5,11 +5,13 @@ import { type Finding, inWords } from './finding.ts'
 
 const NOT_THE_OWNER = 0o077
 
-/** Whether the private keys of the plugin `sign`, of receipts and of the ledger are there, and nobody's but their owner's. */
+/** Whether the private keys of the plugins `sign` and `sensitive`, of receipts and of the ledger are there, and nobody's but their owner's. */
 export async function checkSigningKeys({ inspect, receipts, ledger }: Config): Promise<Finding[]> {
-  const files = inspect.flatMap(({ name, module, options }, index) =>
-    module === null && name === 'sign' ? keysOf(options, `inspect[${index}].sign`) : [],
-  )
+  const files = inspect.flatMap(({ name, module, options }, index) => {
+    if (module === null && name === 'sign') return keysOf(options, `inspect[${index}].sign`)
+    const own = module === null && name === 'sensitive' ? options.key : null
+    return typeof own === 'string' ? [{ key: `inspect[${index}].sensitive.key`, where: own }] : []
+  })
   const ofReceipts = receipts.key === null ? [] : [{ key: 'receipts.key', where: receipts.key }]
   const ofLedger = ledger.key === null ? [] : [{ key: 'ledger.key', where: ledger.key }]
   return (await Promise.all([...files, ...ofReceipts, ...ofLedger].map(checkKey))).flat()

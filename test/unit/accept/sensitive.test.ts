@@ -49,9 +49,10 @@ interface Parts {
   readonly others?: readonly Plugin[]
   readonly mode?: Mode
   readonly inbound?: boolean
+  readonly postmaster?: Address
 }
 
-async function start(t: Scope, { raw = {}, services, others = [], mode = 'enforce', inbound }: Parts = {}) {
+async function start(t: Scope, { raw = {}, services, others = [], mode = 'enforce', inbound, postmaster }: Parts = {}) {
   const context = pluginContext(t, {})
   const known: Services = {
     ...context.services,
@@ -67,7 +68,7 @@ async function start(t: Scope, { raw = {}, services, others = [], mode = 'enforc
   ]
   const chain = createChain(links, { bytes: 65_536, fields: 1000, content: 1_000_000 }, context)
   const clients = inbound ? [] : [client({ relay: true })]
-  return startRelay(t, { options: { clients }, ports: { chain } })
+  return startRelay(t, { options: { clients, postmaster: postmaster ?? null }, ports: { chain } })
 }
 
 async function send(t: Scope, relay: Relay, to: readonly string[], text = message(), code = 250): Promise<string> {
@@ -233,6 +234,15 @@ test('all mail of a client whose policy says so is sensitive, and an unserved re
   await talk.say('DATA', 354)
   await talk.say(`${message('Subject: lunch\r\n')}.`, 250)
   assert.equal((await relay.only()).entry.sensitive, true)
+})
+
+test('the postmaster of this server can always be written to, and what stands for it is judged at the end', async (t) => {
+  const postmaster = { local: 'b', domain: 'proven.test' }
+  const relay = await start(t, { services: { sensitiveClients: new Set(['ward']) }, postmaster })
+  const talk = await Talk.ready(t, relay.port)
+  await talk.send('a@ours.test', ['postmaster'], message())
+  const { entry } = await relay.only()
+  assert.deepEqual([whom(entry), entry.sensitive], ['b@proven.test', true])
 })
 
 test('what comes from outside is not ours to mark', async (t) => {

@@ -79,6 +79,8 @@ function divide({ session, header, rcptTo }: DivisionView, means: Means): readon
 /** Where a client's policy marks all that it sends, the sender need not transmit what cannot go. */
 function atRcpt({ client }: SessionView, to: Recipient, { options, services }: Means): Verdict {
   if (client === null || !services.sensitiveClients?.has(client)) return CONTINUE
+  // this server's own postmaster stands for another address, which is judged with the content
+  if (to.address.domain === services.hostname) return CONTINUE
   return handlingOf(to, 'client', services).does === 'unserved' ? unserved([to], options) : CONTINUE
 }
 
