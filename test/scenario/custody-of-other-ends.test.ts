@@ -42,6 +42,8 @@ test('A message that waits, is held, released, rerouted and removed is told at e
   assert.match(held, /Held since \S+ by \S.*: ticket 4711\. Unless somebody decides before, it will be .* at/)
 
   await daemon.cli('queue', 'release', id)
+  await daemon.cli('queue', 'reroute', id, '--to', 'standby.test')
+  await plain(daemon, id, /rerouted it to standby\.test at/)
   await plain(daemon, id, /held it at \S+ \(ticket 4711\)\. .* released it at \S+\. Waiting for/)
   const removed = await daemon.cli('queue', 'remove', id, '--yes')
   assert.equal(removed.code, 0, removed.stderr)
