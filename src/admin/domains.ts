@@ -3,9 +3,9 @@ import type { HostProbe } from '../transport/probe.ts'
 
 /** What operators ask about the path of mail to a domain; the composition root knows where its parts are. */
 export interface DomainPort {
-  /** What the path must prove now, and why. Never rejects. */
+  /** What the path must prove now, and why. Rejects only where files of the configuration are gone. */
   explain(domain: string, need: PathQuestion['need']): Promise<ExplainedDomain>
-  /** Connects to every host of a domain and looks. Sends no mail. Never rejects. */
+  /** Connects to every host of a domain and looks. Sends no mail. Rejects likewise. */
   probe(domain: string, wanted: ProbeWish): Promise<ProbedDomain>
 }
 

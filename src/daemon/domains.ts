@@ -1,23 +1,48 @@
 import { isIP } from 'node:net'
 import type { DomainPort, ExplainedDomain, ProbedDomain, ProbeWish } from '../admin/domains.ts'
 import type { Clock } from '../clock.ts'
+import type { Config } from '../config/index.ts'
 import type { DeliverOptions } from '../deliver/options.ts'
 import type { Log } from '../log.ts'
 import { type PathRequirement, standingOf } from '../mail/secure-domain.ts'
 import type { Resolver } from '../net/dns.ts'
-import type { PathQuestion, TransportSecurity } from '../transport/contract.ts'
+import type { PathQuestion } from '../transport/contract.ts'
+import type { Transport } from '../transport/open.ts'
 import type { HostProbe, ProbeHost } from '../transport/probe.ts'
+import { probeHost } from '../transport/probe-host.ts'
+import { deliverOptions } from './deliver-options.ts'
 import { type Ways, wayTo } from './domain-questions.ts'
 
 export interface DomainParts {
   /** What delivery goes by, as it is in force. */
-  readonly options: () => Pick<DeliverOptions, 'routes' | 'register' | 'helo'>
-  readonly security: Pick<TransportSecurity, 'explain'>
+  readonly options: () => Pick<DeliverOptions, 'routes' | 'register' | 'helo' | 'lookup'>
+  readonly security: Pick<Transport, 'explain' | 'policies'>
   readonly probeHost: ProbeHost
   readonly resolver: Resolver
   readonly clock: Clock
   readonly log: Log
 }
+
+interface Rooms {
+  readonly transport: Transport
+  readonly resolver: Resolver
+}
+
+interface Outside {
+  readonly sink: { readonly log: Log }
+  readonly clock: Clock
+}
+
+/** The port of a running relay. `config`: what is in force. */
+export const domainsOf = (config: () => Config, { transport, resolver }: Rooms, { sink, clock }: Outside): DomainPort =>
+  domainPort({
+    options: () => deliverOptions(config(), []),
+    security: transport,
+    probeHost,
+    resolver,
+    clock,
+    log: sink.log,
+  })
 
 /** Addresses of one probe, all hosts together. */
 const MOST_ADDRESSES = 20
@@ -46,7 +71,7 @@ async function probeDomain(domain: string, wish: ProbeWish, parts: DomainParts):
   const requirement = wanted && { prove: wanted.prove, minTls: wanted.minTls, from: wanted.from }
   const { question } = way
   if (question === null) return { way, requirement, mtaSts: null, hosts: [], left: 0 }
-  const [{ targets, left }, mtaSts] = await Promise.all([targetsOf(question, parts.resolver), stsOf(question, parts)])
+  const [{ targets, left }, mtaSts] = await Promise.all([targetsOf(question, parts), stsOf(question, parts)])
   const probe = (host: string, port: number, address: string) =>
     probeAddress(question, wanted, { host, port, address }, parts)
   const tasks = targets.flatMap(({ host, port, addresses }) =>
@@ -85,8 +110,8 @@ interface Target {
   readonly failure: string | null
 }
 
-async function targetsOf({ hosts }: PathQuestion, resolver: Resolver): Promise<{ targets: Target[]; left: number }> {
-  const found = await Promise.all(hosts.slice(0, MOST_ADDRESSES).map((each) => withAddresses(each, resolver)))
+async function targetsOf({ hosts }: PathQuestion, parts: DomainParts): Promise<{ targets: Target[]; left: number }> {
+  const found = await Promise.all(hosts.slice(0, MOST_ADDRESSES).map((each) => withAddresses(each, parts)))
   let room = MOST_ADDRESSES
   let left = hosts.length - found.length
   const targets = found.map((target) => {
@@ -98,12 +123,15 @@ async function targetsOf({ hosts }: PathQuestion, resolver: Resolver): Promise<{
   return { targets: targets.filter(({ addresses, failure }) => addresses.length > 0 || failure !== null), left }
 }
 
-async function withAddresses({ host, port }: PathQuestion['hosts'][number], resolver: Resolver): Promise<Target> {
+async function withAddresses({ host, port }: PathQuestion['hosts'][number], parts: DomainParts): Promise<Target> {
+  const { resolver, options } = parts
   if (isIP(host) !== 0) return { host, port, addresses: [host], failure: null }
   const answer = await resolver.resolveAddresses(host)
-  if (answer.is === 'found')
-    return { host, port, addresses: answer.records.map(({ address }) => address), failure: null }
-  const failure = answer.is === 'none' ? 'it has no address' : `its addresses cannot be looked up: ${answer.cause}`
+  const { families } = options().lookup
+  const records = answer.is === 'found' ? answer.records.filter(({ family }) => families.includes(family)) : []
+  if (records.length > 0) return { host, port, addresses: records.map(({ address }) => address), failure: null }
+  const known = answer.is !== 'failed'
+  const failure = known ? 'it has no address that is tried' : `its addresses cannot be looked up: ${answer.cause}`
   return { host, port, addresses: [], failure }
 }
 
@@ -111,17 +139,18 @@ function probeAddress(
   { domain, from, authentic, routeTls }: PathQuestion,
   wanted: Wanted | null,
   target: { readonly host: string; readonly port: number; readonly address: string },
-  { options, probeHost, resolver, clock, log }: DomainParts,
+  { options, probeHost, security, resolver, clock, log }: DomainParts,
 ): Promise<HostProbe> {
-  const requirement = wanted && { ...wanted }
   return probeHost(
-    { domain, ...target, from, authentic, requirement },
+    { domain, ...target, from, authentic, requirement: wanted },
     {
       resolver,
       clock,
       log,
       helo: options().helo,
       options: routeTls.options,
+      mode: routeTls.mode === 'implicit' ? 'implicit' : 'required',
+      policies: security.policies,
     },
   )
 }

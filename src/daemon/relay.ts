@@ -34,6 +34,7 @@ import { certificateAlarms, certificateOptions, certificatesOf } from './certifi
 import { chainOf } from './chain.ts'
 import { custodyPorts } from './custody.ts'
 import { deliverOptions } from './deliver-options.ts'
+import { domainsOf } from './domains.ts'
 import { HeldCheck } from './held-check.ts'
 import { ledgerOptions } from './ledger-options.ts'
 import { Listeners } from './listeners.ts'
@@ -158,6 +159,7 @@ export class Relay {
       destination: canonicalDestination,
       trace: ledger,
       certificates: this.#rooms.certificates,
+      domains: domainsOf(() => this.#config, this.#rooms, this.#outside),
       ...custodyPorts(() => this.#config),
       reports: this.#rooms.reporting.reports.operator,
       status: () => this.#status(),

@@ -21,6 +21,8 @@ import { RULES } from './rules.ts'
 export interface Transport extends TransportSecurity {
   /** Other options from now on. Decisions that were made before hold as long as they said. */
   update(options: TransportOptions): void
+  /** What domains publish about their exchangers, for probes. */
+  readonly policies: Pick<StsPolicies, 'of'>
   /** Lines for `postern status`: exceptions that end soon. */
   alarms(): string[]
   close(): Promise<void>
@@ -71,6 +73,10 @@ export class RuledTransport implements Transport {
       steps.push({ rule: name, says: saying.says, decides: isFirst })
     }
     return steps
+  }
+
+  get policies(): Pick<StsPolicies, 'of'> {
+    return this.#policies
   }
 
   update(options: TransportOptions): void {
