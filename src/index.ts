@@ -6,6 +6,8 @@ export type { HeaderPair, Hook, PluginResult } from './inspect/outcome.ts'
 export type {
   Answer,
   Direction,
+  Division,
+  DivisionView,
   Inspector,
   MessageView,
   Mode,
