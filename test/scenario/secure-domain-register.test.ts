@@ -186,6 +186,26 @@ test('Where the rest of the configuration keeps the daemon from reloading, the c
 
 const relayPort = ({ listeners }: { listeners: readonly { port: number }[] }) => ({ port: listeners[0]?.port ?? 0 })
 
+test('The status warns of a domain that soon expires, and of one that has, until it is reviewed.', async (t) => {
+  const soon = new Date(Date.now() + 10 * 86_400_000).toISOString().slice(0, 10)
+  const expired = line({ domain: 'late.test', 'reviewed-on': '2020-01-01', 'expires-on': '2021-01-01' })
+  const { daemon, domain } = await site(t, [valid('a.test'), valid('soon.test', { 'expires-on': soon }), expired])
+  const { alarms } = await daemon.status()
+  assert.equal(alarms.length, 2, alarms.join())
+  assert.match(alarms[0] ?? '', /^secure domain late\.test expired on 2021-01-01 and is not secure any more/)
+  assert.match(alarms[1] ?? '', /^secure domain soon\.test expires on \S+, in (9|10) days/)
+  const { domains } = JSON.parse((await domain('list', '--expiring', '30d', '--json')).stdout)
+  assert.deepEqual(
+    domains.map((each: { domain: string; standing: string }) => `${each.domain} ${each.standing}`),
+    ['late.test expired', 'soon.test secure'],
+  )
+  for (const name of ['soon.test', 'late.test']) {
+    const reviewed = await domain('add', name, '--replace', ...APPROVED)
+    assert.equal(reviewed.code, 0, reviewed.stderr)
+  }
+  assert.deepEqual((await daemon.status()).alarms, [])
+})
+
 test('Without the key in the configuration a command says what to add.', async (t) => {
   const daemon = new Daemon(temporaryFolder(t), relayConfig({ port: await freePort(), nextHop: 9 }))
   const { code, stderr } = await daemon.cli('domain', 'list', '--config', daemon.configFile)
