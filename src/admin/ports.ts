@@ -10,7 +10,7 @@ export interface AdminPorts {
   readonly spool: Pick<Spool, 'list' | 'show' | 'act' | 'content' | 'summary' | 'damaged'>
   /** A destination for `reroute` in its one canonical form, or null if the text is none. */
   readonly destination: (text: string) => string | null
-  readonly trace: Pick<Ledger, 'trace'> & Partial<Pick<Ledger, 'happenings'>>
+  readonly trace: Pick<Ledger, 'trace'> & Partial<Pick<Ledger, 'happenings'>> & Partial<Pick<Ledger, 'place'>>
   /** When a message is given up that was received then, milliseconds since 1970; left out where nobody knows. */
   readonly givesUpAt?: (receivedAt: number, isNotice: boolean) => number
   /** Left out where no receipts are signed. */

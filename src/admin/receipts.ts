@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { TracedMessage, TraceEntry } from '../ledger/contract.ts'
+import type { LedgerPlace, TracedMessage, TraceEntry } from '../ledger/contract.ts'
 import { type PathTls, readAction, readAttempt, readReceived } from '../mail/custody.ts'
 import { type Fate, FINAL_STATES, fatesOf } from '../mail/fate.ts'
 import {
@@ -22,7 +22,7 @@ export type WaitingStates = ReadonlyMap<number, string>
 export function receiptOf(
   message: TracedMessage & { readonly receivedAt: number | null },
   waiting: WaitingStates,
-  made: { readonly relay: string; readonly at: number },
+  made: { readonly relay: string; readonly at: number; readonly place: LedgerPlace | null },
 ): Receipt | null {
   const { receivedAt, entries } = message
   const received = entries.find(({ event }) => event === 'received')
@@ -36,7 +36,7 @@ export function receiptOf(
     final: recipients.every(({ final }) => final),
     message: messageOf(message, receivedAt, received),
     recipients,
-    ledger: ledgerOf(entries),
+    ledger: ledgerOf(made.place),
   }
 }
 
@@ -99,17 +99,8 @@ const tlsOf = (tls: PathTls | null): ReceiptTls | null =>
         verified: tls.verified,
       }
 
-/** Where the record numbers and chains its entries. */
-function ledgerOf(entries: readonly (TraceEntry & Partial<Placed>)[]): ReceiptLedger | null {
-  const numbers = entries.flatMap(({ number }) => (typeof number === 'number' ? [number] : []))
-  const hash = entries.at(-1)?.hash
-  return numbers.length === 0 ? null : { entries: numbers, hash: typeof hash === 'string' ? hash : null }
-}
-
-interface Placed {
-  readonly number: number
-  readonly hash: string
-}
+const ledgerOf = (place: LedgerPlace | null): ReceiptLedger | null =>
+  place === null || place.entries.length === 0 ? null : { entries: place.entries, hash: place.hash }
 
 const moment = (ms: number): string => new Date(ms).toISOString()
 

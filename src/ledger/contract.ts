@@ -15,6 +15,8 @@ export interface Ledger {
   trace(query: TraceQuery, page: { after: string | null; limit: number }): Promise<TracePage>
   /** What happened between two times, in the order of the record, and what became of each: a line for each recipient. Bounded likewise. */
   happenings(query: HappeningQuery, page: { after: string | null; limit: number }): Promise<HappeningPage>
+  /** Where the entries of a message stand, for receipts. */
+  place(queueId: QueueId): Promise<LedgerPlace>
   summary(): Promise<LedgerSummary>
   /** Commits what has arrived, writes a checkpoint, then closes. Afterwards everything rejects. */
   close(): Promise<void>
@@ -120,6 +122,13 @@ export interface TraceEntry {
     readonly reply?: string
   }[]
   readonly facts: Readonly<Record<string, unknown>>
+}
+
+export interface LedgerPlace {
+  /** Numbers of the entries, in order; empty where there is no record of the message. */
+  readonly entries: readonly number[]
+  /** The chain's hash at the last of them, lower-case hex; null where it is from before the chain. */
+  readonly hash: string | null
 }
 
 export interface LedgerSummary {

@@ -6,12 +6,13 @@ import type { Clock } from '../clock.ts'
 import { startThread, type ThreadClient } from '../db/client.ts'
 import { every } from '../db/every.ts'
 import type { Log } from '../log.ts'
-import { formatQueueId, parseQueueId } from '../mail/queue-id.ts'
+import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
 import type { Metrics } from '../metrics.ts'
 import {
   type HappeningPage,
   type HappeningQuery,
   type Ledger,
+  type LedgerPlace,
   type LedgerSummary,
   LedgerUnavailable,
   type TracedMessage,
@@ -94,6 +95,10 @@ class SqliteLedger implements Ledger {
       this.#client.call('happenings', { query, after, limit: Math.max(1, Math.min(limit, MAX_PAGE)) }),
     )
     return { happenings: rows.map(({ id, ...row }) => ({ queueId: formatQueueId(id), ...row })), next }
+  }
+
+  place(queueId: QueueId): Promise<LedgerPlace> {
+    return guard(this.#client.call('place', { id: parseQueueId(queueId) ?? -1 }))
   }
 
   summary(): Promise<LedgerSummary> {

@@ -59,6 +59,7 @@ export type LedgerOps = {
     result: { readonly messages: readonly FoundMessage[]; readonly next: string | null }
   }
   happenings: { args: { query: HappeningsQuery; after: string | null; limit: number }; result: HappeningsPage }
+  place: { args: { id: number }; result: { readonly entries: readonly number[]; readonly hash: string | null } }
   summary: { args: null; result: { readonly entries: number; readonly oldest: number | null } }
   /** Once a second: what is over its retention is dropped, a little at a time, and a checkpoint written when it is time. */
   tick: { args: null; result: LedgerNews }

@@ -88,6 +88,8 @@ test('Who sent a message, what was changed, and over what it went on is on recor
       [true, hash, 'relayed'],
     )
     assert.equal(receipt.recipients[0].path.tls.protocol, 'TLSv1.3')
+    assert.ok(receipt.ledger.entries.length >= 2, 'the record numbers its entries')
+    assert.match(receipt.ledger.hash, /^[0-9a-f]{64}$/, 'and chains them')
   }
 
   const found = await daemon.cli('trace', '--message-id', messageId, '--plain')

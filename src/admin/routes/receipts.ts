@@ -27,11 +27,14 @@ export function addReceiptRoutes(app: FastifyInstance, ports: AdminPorts, clock:
       const key = privateKey(ports)
       // First the queue: what comes to its end between the two questions is final in the record then
       const waiting = (await ports.spool.show(queueId))?.recipients ?? []
+      // Then its place: what the receipt names of the record, it was made with
+      const place = (await ports.trace.place?.(queueId)) ?? null
       const { messages } = await ports.trace.trace({ queueId }, { after: null, limit: 1 })
       const [message] = messages
       if (message === undefined) throw unknown(`There is no record of ${queueId}.`)
       const states = new Map(waiting.map(({ index, state }) => [index, state]))
-      const receipt = receiptOf(message, states, { relay: ports.status().hostname, at: clock.now() })
+      const made = { relay: ports.status().hostname, at: clock.now(), place }
+      const receipt = receiptOf(message, states, made)
       if (receipt === null) throw unknown(`The record of when ${queueId} was received is no longer kept.`)
       log.info({ queueId, by }, 'a receipt was made')
       answer.type('application/json')

@@ -43,6 +43,7 @@ function questions(db: Connection, intake: Intake, { searchMs }: LedgerSettings)
   return {
     trace: ({ query, after, limit }: LedgerOps['trace']['args']) => search.page(query, after, limit),
     happenings: ({ query, after, limit }: LedgerOps['happenings']['args']) => happenings.page(query, after, limit),
+    place: ({ id }: LedgerOps['place']['args']) => place(db, id),
     summary: () => summary(db),
   }
 }
@@ -73,6 +74,13 @@ function ready(chain: Chain, replaced: Replaced | null): LedgerReady {
   const { entry, count, hash } = chain.head
   const head = { entry, count, hash: Buffer.from(hash).toString('hex'), signed: false }
   return { head, mismatch: chain.mismatch(), replaced }
+}
+
+function place(db: Connection, id: number): LedgerOps['place']['result'] {
+  const rows = db
+    .prepare<[number], { id: number; hash: Buffer | null }>('SELECT id, hash FROM entry WHERE queue_id = ? ORDER BY id')
+    .all(id)
+  return { entries: rows.map((row) => row.id), hash: rows.at(-1)?.hash?.toString('hex') ?? null }
 }
 
 function summary(db: Connection): LedgerOps['summary']['result'] {
