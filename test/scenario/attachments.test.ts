@@ -66,7 +66,13 @@ test('what nobody can read is refused with its name, what cannot be understood i
   assert.ok(passed.content.toString('latin1').endsWith(`\r\n${pdf}`), 'byte for byte')
   assert.match(
     JSON.stringify(await daemon.json('trace', id)),
-    /"plugin":"attachments".*"state":"clean".*"path":"clean-tika-testPDF\.pdf","format":"PDF document"/,
+    /"plugin":"attachments".*"state":"clean".*"files":\[\{"format":"PDF document"/,
+  )
+
+  assert.doesNotMatch(
+    JSON.stringify(await daemon.json('trace', id)),
+    /testPDF/,
+    'names of files may be those of patients',
   )
 
   const part = 'Content-Type: text/plain\r\n\r\nHello'
