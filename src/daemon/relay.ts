@@ -1,72 +1,25 @@
-import { mkdir, statfs } from 'node:fs/promises'
-import { type Accept, createAccept } from '../accept/accept.ts'
-import { dnsNames } from '../accept/dns-names.ts'
-import type { ReloadResult } from '../admin/ports.ts'
+import type { DaemonStatus, ReloadResult } from '../admin/ports.ts'
 import { type AdminServer, openAdmin } from '../admin/server.ts'
-import type { Certificates } from '../certificates/contract.ts'
 import { version } from '../cli/version.ts'
-import type { Clock } from '../clock.ts'
-import {
-  type Config,
-  formatHostPort,
-  formatProblem,
-  type LoadOptions,
-  loadConfig,
-  reserveBytes,
-} from '../config/index.ts'
-import { createDeliver, type Deliver } from '../deliver/deliver.ts'
+import { type Config, formatProblem, type LoadOptions, loadConfig } from '../config/index.ts'
 import type { Chain } from '../inspect/chain.ts'
-import { WorkerPool } from '../inspect/pool/pool.ts'
-import type { Ledger } from '../ledger/contract.ts'
-import { openLedger } from '../ledger/open.ts'
-import type { Resolver } from '../net/dns.ts'
-import { createResolver } from '../net/dns-resolver.ts'
 import { type EventLoopWatch, watchEventLoop } from '../observe/event-loop.ts'
 import { type ObserveHttp, openObserveHttp } from '../observe/http.ts'
-import type { LogSink } from '../observe/log.ts'
 import { watchLog } from '../observe/log-watch.ts'
 import { watchQueue } from '../observe/queue-gauges.ts'
-import { createMetrics, type MetricsRegistry } from '../observe/registry.ts'
-import { type OpenSpool, openSpool } from '../spool/open.ts'
-import type { Transport } from '../transport/open.ts'
 import { acceptOptions } from './accept-options.ts'
-import { certificateAlarms, certificateOptions, certificatesOf } from './certificates.ts'
+import { certificateOptions } from './certificates.ts'
 import { chainOf } from './chain.ts'
 import { custodyPorts } from './custody.ts'
 import { deliverOptions } from './deliver-options.ts'
 import { domainsOf } from './domains.ts'
-import { HeldCheck } from './held-check.ts'
-import { ledgerOptions } from './ledger-options.ts'
-import { Listeners } from './listeners.ts'
+import type { Listeners } from './listeners.ts'
 import { canonicalDestination, operatorSpool } from './operator-spool.ts'
-import { CurrentRecipients } from './recipients.ts'
-import { registerAlarms, watchRegister } from './register-alarms.ts'
+import { watchRegister } from './register-alarms.ts'
 import { needRestart } from './reload.ts'
-import { Reporting } from './reporting.ts'
-import { transportOf, transportOptions } from './transport-options.ts'
-
-interface Outside {
-  readonly sink: LogSink
-  readonly clock: Clock
-}
-
-/** The rooms of a running relay. */
-interface Rooms {
-  readonly metrics: MetricsRegistry
-  readonly ledger: Ledger
-  readonly spool: OpenSpool
-  readonly deliver: Deliver
-  readonly resolver: Resolver
-  readonly transport: Transport
-  readonly reporting: Reporting
-  readonly pool: WorkerPool
-  readonly certificates: Certificates
-  readonly chain: Chain
-  readonly heldCheck: HeldCheck
-  readonly recipients: CurrentRecipients
-  readonly accept: Accept
-  readonly listeners: Listeners
-}
+import { type Outside, openRooms, type Rooms } from './rooms.ts'
+import { type Standing, statusOf, unhealthy, unready } from './status.ts'
+import { transportOptions } from './transport-options.ts'
 
 type Source = LoadOptions & { readonly file: string }
 
@@ -80,10 +33,10 @@ export class Relay {
   readonly #eventLoop: EventLoopWatch
   #config: Config
   #chain: Chain
-  #phase: 'starting' | 'running' | 'stopping' = 'starting'
+  #phase: DaemonStatus['phase'] = 'starting'
   #admin: AdminServer | null = null
   #http: ObserveHttp | null = null
-  #lastReload: (ReloadResult & { readonly at: number }) | null = null
+  #lastReload: DaemonStatus['lastReload'] = null
   #reloading: Promise<unknown> = Promise.resolve()
 
   private constructor(config: Config, source: Source, outside: Outside, rooms: Rooms) {
@@ -140,8 +93,8 @@ export class Relay {
       port: listen.port,
       metrics: this.#rooms.metrics,
       log: this.#outside.sink.log,
-      unhealthy: () => this.#unhealthy(),
-      unready: () => this.#unready(),
+      unhealthy: () => unhealthy(this.#standing()),
+      unready: () => unready(this.#standing()),
     })
   }
 
@@ -167,41 +120,19 @@ export class Relay {
     }
   }
 
-  #status() {
+  #status(): DaemonStatus {
+    return statusOf(this.#standing(), this.#startedAt)
+  }
+
+  #standing(): Standing {
     return {
-      version: version(),
-      hostname: this.#config.hostname,
-      pid: process.pid,
-      startedAt: this.#startedAt,
-      configFile: this.#config.file,
-      stateDir: this.#config.state.dir,
+      config: this.#config,
+      rooms: this.#rooms,
+      chain: this.#chain,
       phase: this.#phase,
-      listeners: this.#rooms.listeners.status(),
-      delivery: this.#rooms.deliver.status(),
-      unhealthy: this.#unhealthy(),
-      unready: this.#unready(),
-      alarms: this.#alarms(),
+      now: this.#outside.clock.now(),
       lastReload: this.#lastReload,
     }
-  }
-
-  #alarms(): string[] {
-    const unwell = this.#chain.health().filter(({ ok }) => !ok)
-    const plugins = unwell.map(({ plugin, text }) => `${plugin}: ${text}`)
-    const register = registerAlarms(this.#config, this.#outside.clock.now())
-    return [...plugins, ...certificateAlarms(this.#rooms.certificates), ...register, ...this.#rooms.transport.alarms()]
-  }
-
-  #unhealthy(): string[] {
-    return this.#rooms.spool.room() === 'broken' ? ['the spool does not answer'] : []
-  }
-
-  #unready(): string[] {
-    const room = this.#rooms.spool.room()
-    return [
-      ...(this.#phase === 'running' ? [] : [`the relay is ${this.#phase}`]),
-      ...(room === 'open' ? [] : [`the spool is ${room}`]),
-    ]
   }
 
   /** Reads the configuration again. What is wrong changes nothing; one reload waits for the other. */
@@ -281,65 +212,3 @@ export class Relay {
     await this.#rooms.certificates.close()
   }
 }
-
-async function openRooms(config: Config, { sink, clock }: Outside): Promise<Rooms> {
-  const metrics = createMetrics({ process: true })
-  const seams = { log: sink.log, metrics, clock }
-  await mkdir(config.state.dir, { recursive: true, mode: 0o750 })
-  // First the spool: on a full disk it can make room for the others
-  const spool = await openSpool(await spoolOptions(config), seams)
-  const ledger = await openLedger(ledgerOptions(config, seams.log), seams)
-  spool.connectJournal(ledger.connect())
-  const resolver = createResolver(dnsOptions(config), clock)
-  const reporting = await Reporting.open(config, { ...seams, resolver })
-  const { reports } = reporting
-  const transport = await transportOf(config, { ...seams, resolver })
-  const heldCheck = new HeldCheck(seams)
-  const { holdAgain } = heldCheck
-  const deliver = createDeliver(deliverOptions(config, []), {
-    ...seams,
-    spool,
-    resolver,
-    security: transport,
-    store: reports.store,
-    tlsResults: reports.tlsResults,
-    holdAgain,
-  })
-  const pool = new WorkerPool({}, seams)
-  const { planner } = reporting.start(config, { spool, deliver, pool })
-  const certificates = await certificatesOf(config, seams)
-  const chain = await chainOf(config, seams, { resolver, pool, reporting, certificates })
-  heldCheck.use(chain)
-  const recipients = new CurrentRecipients(config)
-  const accept = createAccept(acceptOptions(config), {
-    ...seams,
-    spool,
-    planner,
-    chain,
-    recipientList: recipients,
-    recipientLookup: deliver,
-    names: dnsNames(resolver),
-  })
-  const listeners = new Listeners(() => accept.handler(), seams)
-  const beside = { metrics, ledger, spool, certificates, resolver, transport, pool }
-  return { ...beside, deliver, reporting, chain, heldCheck, recipients, accept, listeners }
-}
-
-async function spoolOptions({ state, spool }: Config) {
-  await mkdir(state.spool, { recursive: true, mode: 0o700 })
-  const { bsize, blocks } = await statfs(state.spool)
-  return {
-    path: state.spool,
-    contentInRowBytes: spool.contentInRow,
-    reserveBytes: reserveBytes(spool.reserve, bsize * blocks),
-  }
-}
-
-const dnsOptions = ({ dns }: Config) => ({
-  servers: dns.servers.map(formatHostPort),
-  validating: dns.validating,
-  timeoutMs: dns.timeout,
-  tries: dns.attempts,
-  deadlineMs: dns.deadline,
-  cache: { entries: dns.cache, maxTtl: dns.maxTtl / 1000, maxNegativeTtl: dns.negativeTtl / 1000 },
-})

@@ -1,0 +1,114 @@
+import { mkdir, statfs } from 'node:fs/promises'
+import { type Accept, createAccept } from '../accept/accept.ts'
+import { dnsNames } from '../accept/dns-names.ts'
+import type { Certificates } from '../certificates/contract.ts'
+import type { Clock } from '../clock.ts'
+import { type Config, formatHostPort, reserveBytes } from '../config/index.ts'
+import { createDeliver, type Deliver } from '../deliver/deliver.ts'
+import type { Chain } from '../inspect/chain.ts'
+import { WorkerPool } from '../inspect/pool/pool.ts'
+import type { Ledger } from '../ledger/contract.ts'
+import { openLedger } from '../ledger/open.ts'
+import type { Resolver } from '../net/dns.ts'
+import { createResolver } from '../net/dns-resolver.ts'
+import type { LogSink } from '../observe/log.ts'
+import { createMetrics, type MetricsRegistry } from '../observe/registry.ts'
+import { type OpenSpool, openSpool } from '../spool/open.ts'
+import type { Transport } from '../transport/open.ts'
+import { acceptOptions } from './accept-options.ts'
+import { certificatesOf } from './certificates.ts'
+import { chainOf } from './chain.ts'
+import { deliverOptions } from './deliver-options.ts'
+import { HeldCheck } from './held-check.ts'
+import { ledgerOptions } from './ledger-options.ts'
+import { Listeners } from './listeners.ts'
+import { CurrentRecipients } from './recipients.ts'
+import { Reporting } from './reporting.ts'
+import { transportOf } from './transport-options.ts'
+
+/** What a relay finds around it. */
+export interface Outside {
+  readonly sink: LogSink
+  readonly clock: Clock
+}
+
+/** The rooms of a running relay. */
+export interface Rooms {
+  readonly metrics: MetricsRegistry
+  readonly ledger: Ledger
+  readonly spool: OpenSpool
+  readonly deliver: Deliver
+  readonly resolver: Resolver
+  readonly transport: Transport
+  readonly reporting: Reporting
+  readonly pool: WorkerPool
+  readonly certificates: Certificates
+  readonly chain: Chain
+  readonly heldCheck: HeldCheck
+  readonly recipients: CurrentRecipients
+  readonly accept: Accept
+  readonly listeners: Listeners
+}
+
+/** Opens everything that a relay is made of, in an order in which each finds what it needs. Nothing listens yet. */
+export async function openRooms(config: Config, { sink, clock }: Outside): Promise<Rooms> {
+  const metrics = createMetrics({ process: true })
+  const seams = { log: sink.log, metrics, clock }
+  await mkdir(config.state.dir, { recursive: true, mode: 0o750 })
+  // First the spool: on a full disk it can make room for the others
+  const spool = await openSpool(await spoolOptions(config), seams)
+  const ledger = await openLedger(ledgerOptions(config, seams.log), seams)
+  spool.connectJournal(ledger.connect())
+  const resolver = createResolver(dnsOptions(config), clock)
+  const reporting = await Reporting.open(config, { ...seams, resolver })
+  const { reports } = reporting
+  const transport = await transportOf(config, { ...seams, resolver })
+  const heldCheck = new HeldCheck(seams)
+  const { holdAgain } = heldCheck
+  const deliver = createDeliver(deliverOptions(config, []), {
+    ...seams,
+    spool,
+    resolver,
+    security: transport,
+    store: reports.store,
+    tlsResults: reports.tlsResults,
+    holdAgain,
+  })
+  const pool = new WorkerPool({}, seams)
+  const { planner } = reporting.start(config, { spool, deliver, pool })
+  const certificates = await certificatesOf(config, seams)
+  const chain = await chainOf(config, seams, { resolver, pool, reporting, certificates })
+  heldCheck.use(chain)
+  const recipients = new CurrentRecipients(config)
+  const accept = createAccept(acceptOptions(config), {
+    ...seams,
+    spool,
+    planner,
+    chain,
+    recipientList: recipients,
+    recipientLookup: deliver,
+    names: dnsNames(resolver),
+  })
+  const listeners = new Listeners(() => accept.handler(), seams)
+  const beside = { metrics, ledger, spool, certificates, resolver, transport, pool }
+  return { ...beside, deliver, reporting, chain, heldCheck, recipients, accept, listeners }
+}
+
+async function spoolOptions({ state, spool }: Config) {
+  await mkdir(state.spool, { recursive: true, mode: 0o700 })
+  const { bsize, blocks } = await statfs(state.spool)
+  return {
+    path: state.spool,
+    contentInRowBytes: spool.contentInRow,
+    reserveBytes: reserveBytes(spool.reserve, bsize * blocks),
+  }
+}
+
+const dnsOptions = ({ dns }: Config) => ({
+  servers: dns.servers.map(formatHostPort),
+  validating: dns.validating,
+  timeoutMs: dns.timeout,
+  tries: dns.attempts,
+  deadlineMs: dns.deadline,
+  cache: { entries: dns.cache, maxTtl: dns.maxTtl / 1000, maxNegativeTtl: dns.negativeTtl / 1000 },
+})
