@@ -125,6 +125,7 @@ export class Sender {
         if (known !== 'refused') sent++
         continue
       }
+      if (this.#stopped) return { sent, left: left + 1, detail: 'the relay stopped' }
       const failure = await this.#try(destination, report, due)
       if (failure === null) sent++
       else detail = failure.text
