@@ -67,13 +67,19 @@ async function encryptFor(
 async function measure(name: string, seconds: number, work: () => Promise<number>): Promise<Row[]> {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
+  const before = process.threadCpuUsage()
   const done = await work()
+  const { user, system } = process.threadCpuUsage(before)
   histogram.disable()
   // it holds the whole distance between two ticks, so the tick itself is taken off
   const delay = (percent: number) => Math.max(0, histogram.percentile(percent) / 1e6 - RESOLUTION_MS)
   const goal = done > 0 ? { goal: { atMost: GOAL_MS } } : {}
   return [
     ...(done > 0 ? [{ name, value: done / seconds, unit: 'messages/s' }] : []),
+    // what is ours of the delay, however busy the machine is
+    ...(done > 0
+      ? [{ name: `${name}: CPU of the main thread each`, value: (user + system) / 1000 / done, unit: 'ms' }]
+      : []),
     { name: `${name}: event-loop delay, p50`, value: delay(50), unit: 'ms' },
     { name: `${name}: event-loop delay, p99`, value: delay(99), unit: 'ms', ...goal },
   ]
