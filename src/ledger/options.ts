@@ -10,7 +10,7 @@ export interface LedgerOptions {
   readonly gatherMs?: number
   /** … or until there are this many. Default 4096. */
   readonly gatherEntries?: number
-  /** Messages whose search keys are kept in memory before they are written as one sorted segment. Default 8192. */
+  /** Messages whose search keys are kept in memory before they are written as one sorted segment. Default 16384. */
   readonly segmentMessages?: number
   /** A search gives what it has found after this. Default 300 ms. */
   readonly searchMs?: number
@@ -35,7 +35,7 @@ export const LEDGER_DEFAULTS = {
   retentionMs: 90 * DAY_MS,
   gatherMs: 100,
   gatherEntries: 4096,
-  segmentMessages: 8192,
+  segmentMessages: 16_384,
   searchMs: 300,
   cacheBytes: 16 * MIB,
   checkpointEntries: 8192,

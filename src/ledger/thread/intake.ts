@@ -41,6 +41,8 @@ export class Intake {
   /** What memory holds may not be what is stored. */
   #stale = false
   #trouble: string | null = null
+  /** Sources with entries that are not committed yet. */
+  readonly #grown = new Set<Source>()
 
   constructor(db: Connection, chain: Chain, options: IntakeOptions) {
     this.#db = db
@@ -75,7 +77,7 @@ export class Intake {
       if (this.#stale) this.#readAnew()
       this.#sql.begin.run()
       for (const { batch } of this.#waiting) this.#insert(batch)
-      this.#chain.save()
+      this.#save()
       this.#options.crash('ledger.commit.before')
       this.#sql.commit.run()
     } catch (error) {
@@ -102,7 +104,7 @@ export class Intake {
     const seq = (this.#sources.get(OWN_SOURCE)?.seq ?? 0) + 1
     this.#sql.begin.run()
     this.#insert({ source: OWN_SOURCE, entries: [seq, at, 0, event, data] })
-    this.#chain.save()
+    this.#save()
     this.#sql.commit.run()
   }
 
@@ -123,24 +125,23 @@ export class Intake {
     const source = this.#source(number)
     let lastEntry = 0
     for (let i = 0; i < entries.length; i += OUTBOX_STRIDE) {
-      const [seq, at, queueId, ...text] = entries.slice(i, i + OUTBOX_STRIDE) as [
-        number,
-        number,
-        number,
-        string,
-        string,
-      ]
+      const entry = entryAt(number, entries, i)
       // A second arrival of what was committed but not yet acknowledged
-      if (seq <= source.seq) continue
-      // What is hashed must be what SQLite stores: lone surrogates have no UTF-8
-      const [event, data] = text.map((each) => each.toWellFormed()) as [string, string]
-      lastEntry = this.#chain.append(source.id, { source: number, seq, at, queueId, event, data })
-      source.seq = seq
-      if (event === 'received') this.#index.add(queueId, data)
+      if (entry.seq <= source.seq) continue
+      lastEntry = this.#chain.append(source.id, entry)
+      source.seq = entry.seq
+      if (entry.event === 'received') this.#index.add(entry.queueId, entry.data)
     }
     if (lastEntry === 0) return
-    this.#sql.seq.run(source.seq, source.id)
+    this.#grown.add(source)
     if (this.#index.isFull) this.#index.close(lastEntry)
+  }
+
+  /** The last thing before the commit. */
+  #save(): void {
+    for (const { seq, id } of this.#grown) this.#sql.seq.run(seq, id)
+    this.#grown.clear()
+    this.#chain.save()
   }
 
   #source(number: number): Source {
@@ -152,8 +153,10 @@ export class Intake {
   }
 
   #acknowledge(): void {
-    for (const { port, batch } of this.#waiting) {
-      const ack: OutboxAck = { acknowledged: this.#sources.get(batch.source)?.seq ?? 0 }
+    // Each wakes the spool's thread: one for all of a port's batches, which come from one source
+    const sources = new Map(this.#waiting.map(({ port, batch }) => [port, batch.source]))
+    for (const [port, source] of sources) {
+      const ack: OutboxAck = { acknowledged: this.#sources.get(source)?.seq ?? 0 }
       port.postMessage(ack)
     }
     this.#waiting = []
@@ -177,6 +180,7 @@ export class Intake {
     this.#chain.reload()
     this.#index = new SearchIndex(this.#db, this.#options.segmentMessages)
     this.#sources = readSources(this.#db)
+    this.#grown.clear()
     this.#stale = false
   }
 
@@ -190,6 +194,16 @@ export class Intake {
     this.#timer = null
   }
 }
+
+/** What is hashed must be what SQLite stores: lone surrogates have no UTF-8. */
+const entryAt = (source: number, entries: readonly unknown[], i: number) => ({
+  source,
+  seq: entries[i] as number,
+  at: entries[i + 1] as number,
+  queueId: entries[i + 2] as number,
+  event: (entries[i + 3] as string).toWellFormed(),
+  data: (entries[i + 4] as string).toWellFormed(),
+})
 
 function readSources(db: Connection): Map<number, Source> {
   const rows = db.prepare('SELECT number, id, seq FROM source').all() as { number: number; id: number; seq: number }[]
