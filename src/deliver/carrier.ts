@@ -83,9 +83,10 @@ function sessionCarrier(session: ClientSession, demand: HostDemand | null): Carr
     },
     session,
     closed: session.closed,
-    async send({ envelope, content }) {
-      if (envelope.sensitive !== true) return session.send(envelopeFor(session, envelope), content)
-      return mayBeSensitive ? discreet(await session.send(envelopeFor(session, envelope), content)) : unsafe(envelope)
+    send({ envelope, content }) {
+      if (envelope.sensitive === true && !mayBeSensitive) return Promise.resolve(unsafe(envelope))
+      const sending = session.send(envelopeFor(session, envelope), content)
+      return envelope.sensitive === true ? sending.then(discreet) : sending
     },
     quit: () => session.quit(),
     destroy: () => session.destroy(),

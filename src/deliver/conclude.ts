@@ -53,7 +53,7 @@ export class Concluder {
     const now = this.#ports.clock.now()
     const otherwise = result.failure === null ? NOTHING_SAID : replyOf(result.failure, target)
     const configured = hop.next.hosts.from === 'configured'
-    const judgement = judge(job.lease, configured ? result.recipients.map(kinder) : result.recipients, {
+    const judgement = judge(job.lease, configured ? kinder(result.recipients) : result.recipients, {
       now,
       dueAt: now + this.#wait(job.lease),
       expiresAt: this.expiresAt(job.lease),

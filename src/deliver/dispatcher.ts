@@ -4,7 +4,7 @@ import { type Reply, replyText } from '../mail/reply.ts'
 import type { BlockReason, Lease } from '../spool/contract.ts'
 import type { Unreachable } from './connect.ts'
 import { Hop, type NextHop } from './hop.ts'
-import { byDomain, type Job, Lane, laneKey } from './lane.ts'
+import { byDomain, type Job, Lane, laneKey, onlyDomain } from './lane.ts'
 import { type Need, needOf } from './need.ts'
 import type { DeliverOptions } from './options.ts'
 import type { PathAlarms } from './path-alarms.ts'
@@ -77,7 +77,11 @@ export class Dispatcher {
   add(whole: Lease): void {
     const now = this.#ports.clock.now()
     const need = needOf(whole.envelope)
-    for (const { domain, lease } of byDomain(whole)) this.#add(lease, this.#lane(lease.destination, domain, need), now)
+    const only = onlyDomain(whole)
+    if (only !== null) this.#add(whole, this.#lane(whole.destination, only, need), now)
+    else
+      for (const { domain, lease } of byDomain(whole))
+        this.#add(lease, this.#lane(lease.destination, domain, need), now)
   }
 
   #add(lease: Lease, lane: Lane, now: number): void {

@@ -80,14 +80,18 @@ export function laneKey(destination: string, domain: string, need: Need): string
   return `${destination} for ${domain} ${need}`
 }
 
-/**
- * A lease for each domain among the recipients: nearly always the lease itself. Only where an operator named
- * another way they are several that share a destination.
- */
+/** The domain of all recipients of a lease, or null: only where an operator named another way they may be of several. */
+export function onlyDomain({
+  envelope: { rcptTo },
+  destination,
+}: Pick<Lease, 'envelope' | 'destination'>): string | null {
+  const domain = rcptTo[0]?.address.domain ?? destination
+  return rcptTo.every(({ address }) => address.domain === domain) ? domain : null
+}
+
+/** A lease for each domain among the recipients. */
 export function byDomain(lease: Lease): readonly { domain: string; lease: Lease }[] {
   const { rcptTo } = lease.envelope
-  const domain = rcptTo[0]?.address.domain ?? lease.destination
-  if (rcptTo.every(({ address }) => address.domain === domain)) return [{ domain, lease }]
   const places = Map.groupBy(rcptTo.keys(), (place) => rcptTo[place]?.address.domain ?? '')
   return [...places].map(([each, at]) => ({ domain: each, lease: partOf(lease, at) }))
 }

@@ -26,8 +26,8 @@ export function statusIn(text: string | null, wanted: 4 | 5): string {
 const ABOUT_US: ReadonlySet<number> = new Set([530, 535, 538])
 
 /** A refusal by a host that an operator named, for want of a login, is about our set-up and can be put right. */
-export function kinder(said: RecipientReply): RecipientReply {
-  return said.is === 'failed' && said.ours !== true && ABOUT_US.has(said.reply.code)
-    ? { is: 'deferred', reply: said.reply, phase: said.phase }
-    : said
-}
+export const kinder = (all: readonly RecipientReply[]): readonly RecipientReply[] =>
+  all.some(isAboutUs) ? all.map((said) => (isAboutUs(said) ? { ...said, is: 'deferred' } : said)) : all
+
+const isAboutUs = (said: RecipientReply): said is Exclude<RecipientReply, { is: 'unknown' }> =>
+  said.is === 'failed' && said.ours !== true && ABOUT_US.has(said.reply.code)
