@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { Config } from './config.ts'
 import { learningNeedsAuthorities } from './learning-checks.ts'
 import { formatKey, type Problem } from './problem.ts'
+import { policyCanBeServed, policyNamesUs } from './publish-checks.ts'
 import type { Route } from './schema/route.ts'
 import {
   sensitiveClientsAreServed,
@@ -191,6 +192,7 @@ const CONTRADICTIONS: readonly Check[] = [
   sensitiveClientsAreServed,
   sensitiveComesBeforeSign,
   relayIsClosed,
+  policyCanBeServed,
 ]
 
 function* retriesAreLongEnough({ queue }: Config): Iterable<Complaint> {
@@ -225,4 +227,5 @@ const DOUBTS: readonly Check[] = [
   sensitiveIsEnforced,
   sensitiveMailHasAWay,
   learningNeedsAuthorities,
+  policyNamesUs,
 ]

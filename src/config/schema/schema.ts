@@ -12,6 +12,7 @@ import { ledger } from './ledger.ts'
 import { limits } from './limits.ts'
 import { listeners, tls } from './listeners.ts'
 import { admin, log, metrics, shutdown } from './operate.ts'
+import { publish } from './publish.ts'
 import { queue } from './queue.ts'
 import { receipts } from './receipts.ts'
 import { reports } from './reports.ts'
@@ -108,6 +109,11 @@ const howMuchAndHow = (context: Context) => ({
   ),
   holds: key(holds, {}, 'What becomes of held messages.'),
   reports: key(reports, {}, 'Daily reports of TLS and DMARC: those that we send, and those about us.'),
+  publish: key(
+    publish(context),
+    {},
+    'What others find out about this service: records in the DNS (postern dns), and our MTA-STS policy.',
+  ),
   log: key(log, {}, 'One line of JSON an event, to standard output. Never holds content or subjects.'),
   admin: key(admin(context), {}, 'The socket for operators.'),
   metrics: key(metrics, {}, 'For monitoring.'),
