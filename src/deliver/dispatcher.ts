@@ -175,6 +175,13 @@ export class Dispatcher {
     return lane?.hop?.trouble ?? lane?.trouble ?? null
   }
 
+  /** Leads lanes anew whose way was found long ago, or under a decision that has run out: nobody else would while no message comes. */
+  renewWays(now: number): void {
+    for (const lane of this.lanes.values()) {
+      if (lane.queue.size > 0 && lane.hop !== null && lane.routedUntil <= now) this.#route(lane)
+    }
+  }
+
   /** Nobody has used a lane for long. */
   forgetLane(key: string, lane: Lane): void {
     this.lanes.delete(key)

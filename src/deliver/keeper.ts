@@ -55,6 +55,7 @@ export class Keeper {
     this.#cancel = null
     const { dispatcher, clock } = this.#ports
     this.closeIdle(dispatcher.options.connections.idleMs)
+    dispatcher.renewWays(clock.now())
     tidy(dispatcher, clock.now())
     if (!this.#renewing) void this.#renew()
     if (dispatcher.jobs.size + dispatcher.lanes.size + dispatcher.hops.size > 0) this.wake()

@@ -232,6 +232,20 @@ describe('what a decision says of hosts', () => {
     assert.deepEqual(Object.keys(await lastReplies(relay)), ['late@example.org'])
   })
 
+  it('is asked for anew while messages wait in memory, though no other comes', async (t) => {
+    const sink = await startSink(t, { fault: ({ phase }) => (phase === 'greeting' ? 'hang' : null) })
+    let until = 0
+    const security = scriptedSecurity(() => ({ until }))
+    const relay = await startRelay(t, { security, options: { routes: routes({}, hosts(sink.port)) } })
+    until = relay.clock.now() + 10_000
+    await relay.submit({ to: 'a@example.org' })
+    security.script = () => ({ stopped: STOPPED })
+    relay.clock.advance(15_000)
+    await relay.quiet()
+    assert.deepEqual(Object.keys(await lastReplies(relay)), ['a@example.org'])
+    assert.match((await lastReplies(relay))['a@example.org'] ?? '', /no way that is safe/)
+  })
+
   it('that cannot be had stops the mail', async (t) => {
     const sink = await startSink(t)
     const security = { decide: () => Promise.reject(new Error('out of order')) }
