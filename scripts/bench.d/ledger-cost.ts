@@ -17,7 +17,7 @@ export async function bench(bench: Bench): Promise<Row[]> {
   const serve = (name: string) => `scripts/postern serve --config config/bench.yaml --state ${join(work, name)}`
   for (const name of ['on', 'off']) mkdirSync(join(work, name))
   const off = `cmd:off:2530:2625:env NODE_OPTIONS=--import=${HOOK} ${serve('off')}`
-  const short = bench.quick ? ['-r', '1', '-n', '500'] : ['-r', ROUNDS, '-n', '10000']
+  const short = bench.quick ? ['-r', '1', '-n', '500'] : ['-r', ROUNDS, '-n', '20000']
   const output = await watched(['python3', INSTRUMENT, ...short, off, `cmd:on:2530:2625:${serve('on')}`], bench.say)
   const [without, having] = [medians(output, 'off'), medians(output, 'on')]
   return [
