@@ -78,7 +78,7 @@ export class Relay {
     watchRegister(metrics, () => this.#config, this.#outside.clock)
     metrics.beforeReading(() => this.#countConnections())
     await this.#openHttp()
-    await listeners.apply(this.#config)
+    await this.#apply(this.#config, listeners)
     deliver.update(deliverOptions(this.#config, listeners.addresses()))
     deliver.poke()
     this.#phase = 'running'
@@ -182,7 +182,12 @@ export class Relay {
 
   async #apply(config: Config, listeners: Listeners): Promise<void> {
     deliverOptions(config, listeners.addresses())
-    await listeners.apply(config)
+    const published = await this.#rooms.publisher.prepare(config)
+    await listeners.apply(config).catch(async (error) => {
+      await published.drop()
+      throw error
+    })
+    published.use()
   }
 
   /** Open transactions end under the chain that they began with, so it is closed when the last of them must have ended. */
@@ -199,6 +204,7 @@ export class Relay {
     const { listeners, deliver, spool, ledger, pool, reporting } = this.#rooms
     const { grace } = this.#config.shutdown
     await listeners.close(grace)
+    await this.#rooms.publisher.close()
     await deliver.close(grace)
     await reporting.close()
     await this.#chain.close()

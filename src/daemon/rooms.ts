@@ -3,7 +3,7 @@ import { type Accept, createAccept } from '../accept/accept.ts'
 import { dnsNames } from '../accept/dns-names.ts'
 import type { Certificates } from '../certificates/contract.ts'
 import type { Clock } from '../clock.ts'
-import { type Config, formatHostPort, reserveBytes } from '../config/index.ts'
+import { type Config, reserveBytes } from '../config/index.ts'
 import { createDeliver, type Deliver } from '../deliver/deliver.ts'
 import type { Chain } from '../inspect/chain.ts'
 import { WorkerPool } from '../inspect/pool/pool.ts'
@@ -19,9 +19,11 @@ import { acceptOptions } from './accept-options.ts'
 import { certificatesOf } from './certificates.ts'
 import { chainOf } from './chain.ts'
 import { deliverOptions } from './deliver-options.ts'
+import { dnsOptions } from './dns-options.ts'
 import { HeldCheck } from './held-check.ts'
 import { ledgerOptions } from './ledger-options.ts'
 import { Listeners } from './listeners.ts'
+import { Publisher } from './publish.ts'
 import { CurrentRecipients } from './recipients.ts'
 import { Reporting } from './reporting.ts'
 import { transportOf } from './transport-options.ts'
@@ -48,6 +50,7 @@ export interface Rooms {
   readonly recipients: CurrentRecipients
   readonly accept: Accept
   readonly listeners: Listeners
+  readonly publisher: Publisher
 }
 
 /** Opens everything that a relay is made of, in an order in which each finds what it needs. Nothing listens yet. */
@@ -90,8 +93,9 @@ export async function openRooms(config: Config, { sink, clock }: Outside): Promi
     names: dnsNames(resolver),
   })
   const listeners = new Listeners(() => accept.handler(), seams)
+  const publisher = new Publisher(seams)
   const beside = { metrics, ledger, spool, certificates, resolver, transport, pool }
-  return { ...beside, deliver, reporting, chain, heldCheck, recipients, accept, listeners }
+  return { ...beside, deliver, reporting, chain, heldCheck, recipients, accept, listeners, publisher }
 }
 
 async function spoolOptions({ state, spool }: Config) {
@@ -103,12 +107,3 @@ async function spoolOptions({ state, spool }: Config) {
     reserveBytes: reserveBytes(spool.reserve, bsize * blocks),
   }
 }
-
-const dnsOptions = ({ dns }: Config) => ({
-  servers: dns.servers.map(formatHostPort),
-  validating: dns.validating,
-  timeoutMs: dns.timeout,
-  tries: dns.attempts,
-  deadlineMs: dns.deadline,
-  cache: { entries: dns.cache, maxTtl: dns.maxTtl / 1000, maxNegativeTtl: dns.negativeTtl / 1000 },
-})

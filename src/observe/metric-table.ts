@@ -29,6 +29,11 @@ export const METRICS = {
     help: 'Connections, senders, recipients and messages that were refused, by reason.',
     labels: ['reason'],
   },
+  postern_mta_sts_requests_total: {
+    type: 'counter',
+    help: 'Requests to the listener of our MTA-STS policies, by HTTP status.',
+    labels: ['status'],
+  },
   postern_connections: { type: 'gauge', help: 'Open connections of a listener.', labels: ['listener'] },
   postern_relayed_total: {
     type: 'counter',
