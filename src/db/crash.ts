@@ -1,4 +1,7 @@
-/** Called at each named point of a commit. Does nothing, but in tests that kill the process there. */
+/**
+ * Called at each named point of a commit: after each operation, by its name (`put`, `settle`, `lease` …), then
+ * `commit.before`, `commit.after`, `reply.before`. Does nothing, but in tests that kill the process there.
+ */
 export type CrashPoint = (name: string) => void
 
 export const noCrash: CrashPoint = () => {}

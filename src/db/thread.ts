@@ -176,7 +176,9 @@ class Server<Ops extends Operations> {
   #handle({ op, args, now, blobs }: UnpackedCall): unknown {
     const handler = this.#store.handlers[op]
     if (handler === undefined) throw new Error(`no operation ${op}`)
-    return handler(args as never, now, blobs)
+    const result = handler(args as never, now, blobs)
+    this.#settings.crash(op)
+    return result
   }
 
   #end(now: number): number {

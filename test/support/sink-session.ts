@@ -32,7 +32,7 @@ export interface SinkCall {
 
 /** What a session asks of the server that it belongs to. */
 export interface SinkHost {
-  readonly options: { readonly extensions?: readonly string[] }
+  readonly options: { readonly extensions?: readonly string[]; readonly taken?: (message: Received) => string }
   readonly context: SecureContext | null
   readonly delayMs: number
   ask(phase: SinkPhase, line: string): SinkFault | null
@@ -191,7 +191,7 @@ export class SinkSession {
     const message = { ...mail, helo: this.#helo, tls: this.#tls, rcptTo: this.#rcptTo, content, at: Date.now() }
     const fault = this.#sink.ask('end', '')
     if (fault === null && !this.#socket.destroyed) this.#sink.keep(message)
-    this.#carryOut(fault, '250 2.0.0 taken')
+    this.#carryOut(fault, this.#sink.options.taken?.(message) ?? '250 2.0.0 taken')
     this.#mail = null
     this.#rcptTo = []
   }

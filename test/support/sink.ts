@@ -25,6 +25,8 @@ export interface SinkOptions {
   readonly extensions?: readonly string[]
   /** Told of each message right before its 250. Messages are then not kept in `messages`. */
   readonly onMessage?: (message: Received) => void
+  /** The reply to the final dot of a message that is taken; by default `250 2.0.0 taken`. */
+  readonly taken?: (message: Received) => string
 }
 
 /**
