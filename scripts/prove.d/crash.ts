@@ -1,15 +1,19 @@
 import { proveKills } from '../lib/prove/crash/kills.ts'
 import type { Amounts, Proof, Prover } from '../lib/prove/part.ts'
+import { provePowerLoss } from '../lib/prove/powerloss/proof.ts'
 
 /** The daemon under load, ended in every way that a machine can end it: nothing acknowledged may be lost. */
 
 export const amounts: Amounts = {
   kills: { long: 5000, short: 40, help: 'times that the daemon is killed' },
+  states: { long: 600, short: 24, help: 'moments at which the power is lost' },
+  recorded: { long: 4000, short: 1200, help: 'messages of the run that they are taken from' },
+  controls: { long: 12, short: 6, help: 'power losses of each control, in which syncs lie' },
 }
 
 export async function prove(prover: Prover): Promise<Proof> {
   const proofs: Proof[] = []
-  for (const each of [proveKills]) proofs.push(await each(prover))
+  for (const each of [proveKills, provePowerLoss]) proofs.push(await each(prover))
   return {
     tables: proofs.flatMap(({ tables }) => tables),
     promises: proofs.flatMap(({ promises }) => promises),

@@ -103,8 +103,10 @@ static uint64_t put(enum kind kind, uint32_t handle, uint64_t offset, uint64_t e
     atomic_store(&trace->overflow, 1);
     return at;
   }
-  struct record *record = (struct record *)((char *)trace + at);
-  char *to = (char *)(record + 1);
+  /* The size first and the kind last: a process that is killed in between leaves a record that can be passed over */
+  volatile struct record *record = (volatile struct record *)((char *)trace + at);
+  record->size = (uint32_t)size;
+  char *to = (char *)trace + at + sizeof(struct record);
   size_t left = length;
   for (int i = 0; i < count && left > 0; i++) {
     size_t part = parts[i].iov_len < left ? parts[i].iov_len : left;
@@ -112,7 +114,12 @@ static uint64_t put(enum kind kind, uint32_t handle, uint64_t offset, uint64_t e
     to += part;
     left -= part;
   }
-  *record = (struct record){(uint32_t)size, kind, handle, (uint32_t)length, offset, extra};
+  record->handle = handle;
+  record->length = (uint32_t)length;
+  record->offset = offset;
+  record->extra = extra;
+  atomic_thread_fence(memory_order_release);
+  record->kind = kind;
   return at;
 }
 
@@ -435,9 +442,13 @@ long syscall(long number, ...) {
   case SYS_pwritev2:
   case SYS_ftruncate:
   case SYS_fallocate:
-  case SYS_io_uring_setup:
-    if (number == SYS_io_uring_setup || handle((int)a) != 0) unknown("a system call made directly");
+    if (handle((int)a) != 0) unknown("a system call made directly");
     break;
+  /* What goes through a ring passes by libc; libuv does without one */
+  case SYS_io_uring_setup:
+    if (trace == NULL) break;
+    errno = ENOSYS;
+    return -1;
   default: break;
   }
   return raw(number, a, b, c, d, e, f);

@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Daemon } from '../../../../test/support/daemon.ts'
+import { waitFor } from '../../../../test/support/wait.ts'
+
+/** What a daemon holds at a moment when it has nothing to do. */
+export interface Holdings {
+  readonly sockets: number
+  readonly descriptors: number
+  readonly timers: number
+  /** Bytes: of the main thread's heap after a collection, and of the process. */
+  readonly heap: number
+  readonly rss: number
+  /** Files below the state folder, by path; SQLite's own helpers are not counted. */
+  readonly files: readonly string[]
+}
+
+const PROBE = fileURLToPath(new URL('probe.ts', import.meta.url))
+const fileOf = (daemon: Daemon): string => join(daemon.folder, 'probe.json')
+
+/** What makes a daemon tell, for its start. */
+export const probeEnv = (daemon: Daemon): NodeJS.ProcessEnv => ({
+  NODE_OPTIONS: `--import file://${PROBE}`,
+  POSTERN_PROOF_PROBE: fileOf(daemon),
+})
+
+/** Asks a daemon that was started with `probeEnv`. */
+export async function holdingsOf(daemon: Daemon): Promise<Holdings> {
+  const file = fileOf(daemon)
+  rmSync(file, { force: true })
+  daemon.signal('SIGUSR2')
+  await waitFor(() => existsSync(file), { what: 'the daemon to say what it holds' })
+  const { timers, heap, rss } = JSON.parse(readFileSync(file, 'utf8'))
+  return { ...descriptorsOf(daemon.pid), timers, heap, rss, files: filesBelow(daemon.stateDir) }
+}
+
+export function descriptorsOf(pid: number): { sockets: number; descriptors: number } {
+  const folder = `/proc/${pid}/fd`
+  const targets = readdirSync(folder).flatMap((name) => {
+    try {
+      return [readlinkSync(join(folder, name))]
+    } catch {
+      // closed meanwhile
+      return []
+    }
+  })
+  return { sockets: targets.filter((target) => target.startsWith('socket:')).length, descriptors: targets.length }
+}
+
+const filesBelow = (folder: string): readonly string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/-(?:wal|shm|journal)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import { eicar } from '../../scanners/samples.ts'
+import type { Random } from '../random.ts'
+
+/** A message that says itself what it must be like when it arrives. */
+export interface ProofMail {
+  readonly id: string
+  /** Ready for DATA, without the end mark. No line begins with a dot. */
+  readonly text: string
+  readonly infected: boolean
+}
+
+const ID = /^X-Proof-Id: (\S+)\r$/m
+const SUM = /^X-Proof-Sum: (\S+)\r$/m
+const HEAD_BYTES = 8192
+const LINE = `${'patient '.repeat(9).trim()}\r\n`
+/** Of a hundred messages, and bytes. */
+const LARGE_PERCENT = 4
+const LARGE = 200_000
+const SMALL = 3_000
+const INFECTED_PERCENT = 8
+
+const sumOf = (body: Buffer | string): string => createHash('sha256').update(body).digest('hex')
+
+export function makeMail(id: string, random: Random): ProofMail {
+  const infected = random.chance(INFECTED_PERCENT / 100)
+  const bytes = random.chance(LARGE_PERCENT / 100) ? LARGE : random.below(SMALL)
+  const filler = LINE.repeat(1 + Math.floor(bytes / LINE.length))
+  const body = infected ? `${filler}${eicar()}\r\n` : filler
+  const head = [
+    `X-Proof-Id: ${id}`,
+    `X-Proof-Sum: ${sumOf(body)}`,
+    'From: proof@client.test',
+    `Message-ID: <${id}@client.test>`,
+    'Date: Sun, 22 Nov 2026 12:00:00 +0000',
+    'Subject: proof',
+  ]
+  return { id, text: `${head.join('\r\n')}\r\n\r\n${body}`, infected }
+}
+
+/** The id in a piece of a message that has the header, or null. */
+export const idIn = (bytes: Buffer): string | null => ID.exec(bytes.toString('latin1', 0, HEAD_BYTES))?.[1] ?? null
+
+/** Whether the body is the one that was written. */
+export function isWhole(content: Buffer): boolean {
+  const sum = SUM.exec(content.toString('latin1', 0, HEAD_BYTES))?.[1]
+  const at = content.indexOf('\r\n\r\n')
+  return at >= 0 && sum === sumOf(content.subarray(at + 4))
+}
+
+export const holdsVirus = (content: Buffer): boolean => content.includes(eicar())
