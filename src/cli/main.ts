@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { certificateCommand } from './commands/certificate/index.ts'
 import { checkCommand } from './commands/check.ts'
+import { dnsCommand } from './commands/dns/index.ts'
 import { domainCommand } from './commands/domain/index.ts'
 import { ledgerCommand } from './commands/ledger/index.ts'
 import { queueCommand } from './commands/queue/index.ts'
@@ -29,6 +30,7 @@ function buildProgram(): Command {
     traceCommand(),
     receiptCommand(),
     domainCommand(),
+    dnsCommand(),
     reloadCommand(),
   ]
   for (const command of [serveCommand(), checkCommand(), ledgerCommand(), ...daemonCommands, tlsCommand()])

@@ -27,14 +27,17 @@ export interface Trouble {
 
 export type Fetched =
   | { readonly ok: true; readonly policy: StsPolicy }
-  | { readonly ok: false; readonly trouble: Trouble }
+  /** `answered`: the policy host is there and says something else than 200 and a text. */
+  | { readonly ok: false; readonly trouble: Trouble; readonly answered?: true }
 
 class FetchError extends Error {
   override readonly name = 'FetchError'
   readonly type: TlsFailureType
-  constructor(type: TlsFailureType, text: string) {
+  readonly answered: boolean
+  constructor(type: TlsFailureType, text: string, { answered = false } = {}) {
     super(text)
     this.type = type
+    this.answered = answered
   }
 }
 
@@ -54,7 +57,8 @@ export async function fetchPolicy(
   } catch (error) {
     const inTime = late.signal.aborted ? `no policy from ${host} in ${Math.round(options.timeoutMs / 1000)} s` : null
     const type = error instanceof FetchError ? error.type : webPkiError(error)
-    return failed(inTime === null ? type : 'sts-policy-fetch-error', inTime ?? `${host}: ${wordsOf(error)}`)
+    const answer = failed(inTime === null ? type : 'sts-policy-fetch-error', inTime ?? `${host}: ${wordsOf(error)}`)
+    return error instanceof FetchError && error.answered ? { ...answer, answered: true } : answer
   } finally {
     cancel()
     // whatever has not ended by now has no reader any more
@@ -62,7 +66,10 @@ export async function fetchPolicy(
   }
 }
 
-const failed = (type: TlsFailureType, text: string): Fetched => ({ ok: false, trouble: { type, text } })
+const failed = (type: TlsFailureType, text: string): Fetched & { readonly ok: false } => ({
+  ok: false,
+  trouble: { type, text },
+})
 
 async function addressesOf(
   host: string,
@@ -132,7 +139,7 @@ function check(response: IncomingMessage): IncomingMessage {
     statusCode !== 200 ? `it answers with ${statusCode}` : type !== 'text/plain' ? 'its policy is not text/plain' : null
   if (wrong === null) return response
   response.destroy()
-  throw new FetchError('sts-policy-fetch-error', wrong)
+  throw new FetchError('sts-policy-fetch-error', wrong, { answered: true })
 }
 
 async function read(response: IncomingMessage, maxBytes: number): Promise<string> {
