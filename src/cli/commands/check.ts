@@ -4,34 +4,33 @@ import { EXIT } from '../exit.ts'
 import { configPath } from '../socket.ts'
 import { processTerminal, type Terminal } from '../terminal.ts'
 import { counted } from '../text/size.ts'
+import { isReplay, REPLAY_HELP, type ReplayOptions, replayCheck, withReplayOptions } from './check-replay.ts'
 
-interface CheckOptions {
-  readonly config?: string
-  readonly state?: string
-  readonly json?: boolean
+interface CheckOptions extends ReplayOptions {
   /** `--no-environment` sets it to false. */
   readonly environment: boolean
 }
 
 export function checkCommand(): Command {
-  return new Command('check')
+  const command = new Command('check')
     .description('is the configuration right, and does this machine fit it? Changes nothing')
     .option('-c, --config <file>', 'configuration file')
     .option('--state <dir>', 'where data would lie, instead of what the configuration says')
     .option('--no-environment', 'look at the file alone: not at certificates, folders, disk and ports')
     .option('--json', 'print JSON for programs')
-    .addHelpText('after', HELP)
-    .action(check)
+  return withReplayOptions(command).addHelpText('after', HELP).action(check)
 }
 
 const HELP = `
 Every mistake is one line, file:line:column: key: what is wrong. Exits 78 if the file is wrong, 1 if
 this machine does not fit it, 0 if all is well or there are warnings only. Run it as the user that
 the daemon runs as: what root may read, the daemon may not.
+${REPLAY_HELP}
 
 Examples:
   postern check --config /etc/postern/postern.yaml
-  sudo -u postern postern check && systemctl reload postern`
+  sudo -u postern postern check && systemctl reload postern
+  sudo -u postern postern check --replay 7 --with /etc/postern/new.yaml`
 
 /** What was found, as `--json` prints it. */
 interface Report {
@@ -42,6 +41,7 @@ interface Report {
 }
 
 async function check(options: CheckOptions): Promise<void> {
+  if (isReplay(options)) return replayCheck(options)
   const terminal = processTerminal()
   const file = configPath(options)
   const report = await examine(file, options)

@@ -56,7 +56,7 @@ function scanners(
 }
 
 /** The worst that the score, or the scanner besides it, asks for. */
-function judge({ tag, hold, reject, greylist }: SpamOptions, { score, wants }: Opinion): Verdict {
+export function judge({ tag, hold, reject, greylist }: SpamOptions, { score, wants }: Opinion): Verdict {
   const reason = `spam score ${score.toFixed(2)}`
   const over = (limit: number | null) => limit !== null && score >= limit
   if (over(reject)) return { action: 'reject', reason, reply: SPAM }
