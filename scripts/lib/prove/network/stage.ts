@@ -16,7 +16,6 @@ import { Missing } from '../part.ts'
 import type { Account } from './account.ts'
 import { proofConfig } from './config.ts'
 import { probeEnv } from './holdings.ts'
-import { idIn } from './mail.ts'
 import { connectionPlan, questionPlan, randomFor, type Weather } from './plan.ts'
 
 export interface Scanners {
@@ -85,8 +84,9 @@ export async function setStage(scope: Scope, options: StageOptions): Promise<Sta
     plan: questionPlan({ ...options, name: `dns ${options.validating}`, percent: 25, garbageUp: false }),
   })
   const port = await freePort()
-  const proxies = await startProxies(scope, options, { folder, port, clear, secure })
-  const daemon = await startProofDaemon(scope, { port, own, hop: certificate, proxies, dns }, options)
+  const clamdPath = join(folder, 'clamd-1.sock')
+  const proxies = await startProxies(scope, options, { clamdPath, port, clear, secure })
+  const daemon = await startProofDaemon(scope, { port, own, hop: certificate, proxies, dns, clamdPath }, options)
   return { daemon, proxies, dns }
 }
 
@@ -97,19 +97,21 @@ function zone(): Zone {
 }
 
 interface Places {
-  readonly folder: string
+  readonly clamdPath: string
   readonly port: number
   readonly clear: Sink
   readonly secure: Sink
 }
 
+type Ends = Pick<FaultProxyOptions, 'to' | 'tested' | 'path' | 'tap'>
+
 async function startProxies(
   scope: Scope,
   options: StageOptions,
-  { folder, port, clear, secure }: Places,
+  { clamdPath, port, clear, secure }: Places,
 ): Promise<Stage['proxies']> {
   const { account, scanners } = options
-  const make = (name: Pair, percent: number, garbageUp: boolean, more: Pick<FaultProxyOptions, 'to' | 'tested'> & Partial<FaultProxyOptions>) => {
+  const make = (name: Pair, percent: number, garbageUp: boolean, more: Ends) => {
     const label = `${name} ${options.validating}`
     const random = randomFor(options.seed, `${label} bytes`)
     const plan = connectionPlan({ ...options, name: label, percent, garbageUp })
@@ -118,13 +120,13 @@ async function startProxies(
   const far = { tested: 'far' } as const
   const near = { tested: 'near' } as const
   const here = (to: number, localAddress = '127.0.0.1') => ({ to: { host: '127.0.0.1', port: to, localAddress } })
-  const clamd = { to: { path: scanners.clamd }, ...near, tap: scannedTap(account) }
+  const clamd = { to: { path: scanners.clamd }, ...near }
   return {
     client: await make('client', 60, true, { ...here(port), ...far }),
     stranger: await make('stranger', 60, true, { ...here(port, '127.0.0.2'), ...far }),
     'next hop': await make('next hop', 40, false, { ...here(clear.port), ...near }),
     'next hop, TLS': await make('next hop, TLS', 40, true, { ...here(secure.port), ...near }),
-    'clamd (1)': await make('clamd (1)', 15, false, { ...clamd, path: join(folder, 'clamd-1.sock') }),
+    'clamd (1)': await make('clamd (1)', 15, false, { ...clamd, tap: scannedTap(account), path: clamdPath }),
     'clamd (2)': await make('clamd (2)', 15, false, { ...clamd, tap: scannedTap(account) }),
     'rspamd (1)': await make('rspamd (1)', 15, false, { ...here(scanners.rspamd), ...near }),
     'rspamd (2)': await make('rspamd (2)', 15, false, { ...here(scanners.rspamd), ...near }),
@@ -151,6 +153,7 @@ interface Cast {
   readonly hop: Certificate
   readonly proxies: Stage['proxies']
   readonly dns: UdpFaultProxy
+  readonly clamdPath: string
 }
 
 async function startProofDaemon(scope: Scope, cast: Cast, { validating }: StageOptions): Promise<Daemon> {
@@ -165,7 +168,7 @@ async function startProofDaemon(scope: Scope, cast: Cast, { validating }: StageO
     tls: Array.from({ length: NEXT_HOPS }, (_, n) => tlsHost(n)),
     clearPort: proxies['next hop'].port,
     tlsPort: proxies['next hop, TLS'].port,
-    clamd: [clamdPath(proxies, cast), `127.0.0.1:${proxies['clamd (2)'].port}`],
+    clamd: [cast.clamdPath, `127.0.0.1:${proxies['clamd (2)'].port}`],
     rspamd: [proxies['rspamd (1)'].port, proxies['rspamd (2)'].port],
   })
   const daemon = new Daemon(temporaryFolder(scope), config)

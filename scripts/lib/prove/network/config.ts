@@ -1,0 +1,103 @@
+import type { Certificate } from '../../../../test/support/certs.ts'
+import type { DaemonConfig } from '../../../../test/support/daemon.ts'
+
+export interface ProofConfig {
+  readonly port: number
+  readonly certificate: Certificate
+  /** File of what the TLS hosts' certificate is verified against. */
+  readonly authorities: string
+  /** Ports on 127.0.0.1. */
+  readonly dns: number
+  readonly clearPort: number
+  readonly tlsPort: number
+  readonly rspamd: readonly number[]
+  /** Addresses as the plugin takes them. */
+  readonly clamd: readonly string[]
+  readonly validating: boolean
+  /** Names of next hops, each the domain of its recipients, too. */
+  readonly clear: readonly string[]
+  readonly tls: readonly string[]
+}
+
+/** Every wait that there is for another program, as short as its key allows or nearly so. */
+export const TIME_OUTS: readonly (readonly [pair: string, phase: string, key: string, value: string])[] = [
+  ['client', 'silence: a command, content, a PROXY header', 'limits.idle', '2s'],
+  ['client', 'the handshake', 'limits.tlsTime', '1s'],
+  ['client', 'all of the content', 'limits.dataTime', '10s'],
+  ['client', 'all of the session', 'limits.sessionTime', '1m'],
+  ['next hop', 'the connection', 'delivery.timeouts.connect', '1s'],
+  ['next hop', 'the greeting', 'delivery.timeouts.greeting', '1s'],
+  ['next hop', 'EHLO', 'delivery.timeouts.hello', '1s'],
+  ['next hop', 'the handshake', 'delivery.timeouts.tls', '1s'],
+  ['next hop', 'the login', 'delivery.timeouts.auth', '1s'],
+  ['next hop', 'MAIL', 'delivery.timeouts.mail', '1s'],
+  ['next hop', 'RCPT', 'delivery.timeouts.rcpt', '1s'],
+  ['next hop', 'DATA', 'delivery.timeouts.data', '1s'],
+  ['next hop', 'each piece of content', 'delivery.timeouts.block', '1s'],
+  ['next hop', 'after the dot', 'delivery.timeouts.end', '2s'],
+  ['next hop', 'a connection kept open', 'queue.connections.idle', '2s'],
+  ['next hop', 'all of a connection', 'queue.connections.age', '10s'],
+  ['next hop', 'a question about a recipient', 'recipientCheck.timeout', '2s'],
+  ['clamd', 'the connection', 'inspect.virus.connectTimeout', '500ms'],
+  ['clamd', 'a message, all hosts', 'inspect.virus.timeout', '2s'],
+  ['clamd', 'a look at its health', 'inspect.virus.checkTimeout', '500ms'],
+  ['rspamd', 'the connection', 'inspect.spam.connectTimeout', '500ms'],
+  ['rspamd', 'a message, all hosts', 'inspect.spam.timeout', '2s'],
+  ['rspamd', 'a look at its health', 'inspect.spam.checkTimeout', '500ms'],
+  ['every plugin', 'a message', 'inspect.*.deadline', '5s'],
+  ['DNS', 'one question to one server', 'dns.timeout', '300ms'],
+  ['DNS', 'an answer, all attempts', 'dns.deadline', '1s'],
+]
+
+/** Such keys of one section, without its name. */
+function section(prefix: string): Record<string, string> {
+  const below = TIME_OUTS.filter(([, , key]) => key.startsWith(prefix) && !key.slice(prefix.length).includes('.'))
+  return Object.fromEntries(below.map(([, , key, value]) => [key.slice(prefix.length), value]))
+}
+
+const SOON = { unavailable: 'defer', check: '300ms', deadline: '5s' }
+
+export function proofConfig(options: ProofConfig): DaemonConfig {
+  const { port, certificate, authorities, clear, tls, clearPort, tlsPort } = options
+  const route = (host: string, hopPort: number, more: object) => [host, { hosts: [`${host}:${hopPort}`], ...more }]
+  return {
+    hostname: 'postern.test',
+    listeners: [{ address: '127.0.0.1', port, tls: 'starttls' }],
+    tls: { certificate: certificate.certFile, key: certificate.keyFile },
+    clients: [{ name: 'proof', networks: ['127.0.0.1/32'], tls: 'optional', senders: ['*'] }],
+    domains: { 'own.test': { relayTo: [`own-host.test:${clearPort}`], recipients: 'ask' } },
+    recipientCheck: section('recipientCheck.'),
+    routes: {
+      domains: Object.fromEntries([
+        ...clear.map((host) => route(host, clearPort, { tls: 'none' })),
+        ...tls.map((host) => route(host, tlsPort, { tls: 'required', authorities })),
+      ]),
+    },
+    limits: {
+      ...section('limits.'),
+      connections: { perAddress: 100_000, perNetwork: 100_000 },
+      outside: { rate: 'off', recipientRate: 'off', resolvableSender: true, penalty: '0s' },
+    },
+    queue: {
+      schedule: ['1s'],
+      backOff: ['1s'],
+      jitter: '0%',
+      delayNotice: 'off',
+      connections: { ...section('queue.connections.'), messages: 4 },
+    },
+    delivery: { families: ['ipv4'], timeouts: section('delivery.timeouts.') },
+    dns: { servers: [`127.0.0.1:${options.dns}`], validating: options.validating, ...section('dns.'), cache: 0 },
+    inspect: [
+      { virus: { clamd: options.clamd, ...SOON, ...section('inspect.virus.') } },
+      {
+        spam: {
+          rspamd: options.rspamd.map((each) => `http://127.0.0.1:${each}`),
+          ...SOON,
+          ...section('inspect.spam.'),
+        },
+      },
+    ],
+    metrics: { listen: 'off' },
+    log: { level: 'error' },
+  }
+}
