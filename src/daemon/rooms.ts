@@ -1,9 +1,10 @@
-import { mkdir, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { type Accept, createAccept } from '../accept/accept.ts'
 import { dnsNames } from '../accept/dns-names.ts'
 import type { Certificates } from '../certificates/contract.ts'
 import type { Clock } from '../clock.ts'
 import { type Config, reserveBytes } from '../config/index.ts'
+import { makeFolder } from '../db/folder.ts'
 import { createDeliver, type Deliver } from '../deliver/deliver.ts'
 import type { Chain } from '../inspect/chain.ts'
 import { WorkerPool } from '../inspect/pool/pool.ts'
@@ -57,7 +58,7 @@ export interface Rooms {
 export async function openRooms(config: Config, { sink, clock }: Outside): Promise<Rooms> {
   const metrics = createMetrics({ process: true })
   const seams = { log: sink.log, metrics, clock }
-  await mkdir(config.state.dir, { recursive: true, mode: 0o750 })
+  await makeFolder(config.state.dir, 0o750)
   // First the spool: on a full disk it can make room for the others
   const spool = await openSpool(await spoolOptions(config), seams)
   const ledger = await openLedger(ledgerOptions(config, seams.log), seams)
@@ -99,7 +100,7 @@ export async function openRooms(config: Config, { sink, clock }: Outside): Promi
 }
 
 async function spoolOptions({ state, spool }: Config) {
-  await mkdir(state.spool, { recursive: true, mode: 0o700 })
+  await makeFolder(state.spool, 0o700)
   const { bsize, blocks } = await statfs(state.spool)
   return {
     path: state.spool,

@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { type Alarms, noAlarms } from '../alarms.ts'
 import type { Clock } from '../clock.ts'
 import { startThread, type ThreadClient } from '../db/client.ts'
 import { every } from '../db/every.ts'
+import { makeFolder } from '../db/folder.ts'
 import type { Log } from '../log.ts'
 import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
 import type { Metrics } from '../metrics.ts'
@@ -42,7 +42,7 @@ const MAX_PAGE = 1000
 export async function openLedger(options: LedgerOptions, seams: LedgerSeams): Promise<Ledger> {
   const { log, metrics, clock } = seams
   const all = settings(options)
-  await mkdir(all.path, { recursive: true, mode: 0o700 })
+  await makeFolder(all.path, 0o700)
   const data: LedgerData = {
     settings: all,
     now: clock.now(),

@@ -1,9 +1,9 @@
-import { mkdir, open } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
 import { startThread } from '../db/client.ts'
 import { every } from '../db/every.ts'
+import { makeFolder } from '../db/folder.ts'
 import type { BatchStats } from '../db/protocol.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -45,7 +45,8 @@ const READER_CACHE_BYTES = 8 * 1024 * 1024
 export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promise<OpenSpool> {
   const all = settings(options)
   const now = () => seams.clock.now()
-  await makeFolder(all.path)
+  await makeFolder(all.path, 0o700)
+  await makeFolder(join(all.path, 'content'), 0o700)
   const room = new RoomWatch({
     path: all.path,
     reserveBytes: all.reserveBytes,
@@ -91,13 +92,6 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
     connectJournal: (port: MessagePort) => client.control({ journalPort: port }, [port]),
     broken: death.promise,
   })
-}
-
-/** The folder with a place for content, its name on stable storage; what is in it is synced where it is made. */
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(join(path, 'content'), { recursive: true, mode: 0o700 })
-  const parent = await open(dirname(path), 'r')
-  await parent.sync().finally(() => parent.close())
 }
 
 const databasePath = ({ path }: SpoolSettings): string => join(path, 'spool.db')
