@@ -109,12 +109,12 @@ async function fill(path: string, waiting: number): Promise<void> {
   db.prepare(`${each} INSERT INTO destination (id, name) SELECT x + 1, 'd' || x || '.test' FROM i`).run(DESTINATIONS)
   db.prepare(
     `${each} INSERT INTO message SELECT ? + x * 100, ? + x, 'tests', 'ward@client.test', NULL, 0, ?,
-     '<' || x || '@client.test>', zeroblob(250) FROM i`,
+     '<' || x || '@client.test>', zeroblob(250), NULL, NULL FROM i`,
   ).run(waiting, first, Date.now() - 3_600_000, BYTES)
   db.prepare(`${each} INSERT INTO content SELECT ? + x * 100, zeroblob(?) FROM i`).run(waiting, first, BYTES)
   db.prepare(
     `${each} INSERT INTO recipient SELECT ? + x * 100, 0, 'patient' || x || '@d' || (x % CAST(? AS INTEGER)) || '.test', NULL, NULL,
-     x % ? + 1, NULL, 0, ?, 1, 0, '450 4.2.1 try later', NULL, NULL FROM i`,
+     x % ? + 1, NULL, 0, ?, 1, 0, '450 4.2.1 try later', NULL, NULL, NULL FROM i`,
   ).run(waiting, first, DESTINATIONS, DESTINATIONS, Date.now() - 1000)
   db.exec('COMMIT')
   db.close()

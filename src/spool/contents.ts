@@ -4,12 +4,13 @@ import { WriteBuffers } from './content/buffers.ts'
 import type { ContentPlace } from './content/file-writer.ts'
 import { ContentFolder } from './content/folder.ts'
 import { SpoolWriter, writerOf } from './content/writer.ts'
+import type { StoredFile } from './encode.ts'
 import type { SpoolSettings } from './options.ts'
 
 /** Content made ready for `put`: its bytes, or the file that is on stable storage. */
 export interface Ready {
   readonly bytes: Buffer | null
-  readonly file: string | null
+  readonly file: StoredFile | null
   /** What leases read from. */
   readonly content: Content
   /** `put` failed: what was taken over or copied is given back or removed. */

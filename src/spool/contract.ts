@@ -246,6 +246,10 @@ export interface QueueRecipient {
   readonly lastReply: string | null
   /** Why it waits, in words: the hold's reason, the destination's trouble, or the last reply. */
   readonly cause: string | null
+  /** Who sees to it: `delivery`, or the hold's owner. Null of a hold that cannot be read. */
+  readonly owner: string | null
+  /** When its attempt must have ended: until then it is leased. Left out of all that is not. */
+  readonly leasedUntil?: number
   readonly hold: Hold | null
 }
 

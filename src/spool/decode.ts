@@ -2,14 +2,19 @@ import type { Address } from '../mail/address.ts'
 import { type Content, memoryContent, prefixedContent } from '../mail/content.ts'
 import type { Envelope, NotifyCondition, Recipient } from '../mail/envelope.ts'
 import { formatQueueId } from '../mail/queue-id.ts'
-import { fileContent } from './content/file.ts'
+import { fileContent, type Whole } from './content/file.ts'
 import type { Hold, Lease } from './contract.ts'
 import { FLAG, type LeaseRecipient, type LeaseRow, NOTIFY, type StoredHold } from './wire.ts'
 
 /** From rows back to the contract's values. The writer's thread has checked every address. */
 
-export function toLease(row: LeaseRow, blob: Buffer, pathOf: (file: string) => string): Lease {
-  const [id, destination, receivedAt, client, mailFrom, envid, flags, size, file, recipients, leasedUntil] = row
+export function toLease(
+  row: LeaseRow,
+  blob: Buffer,
+  pathOf: (file: string) => string,
+  onDamage: (found: string) => void = () => {},
+): Lease {
+  const [id, destination, receivedAt, client, mailFrom, envid, flags, size, file, recipients, leasedUntil, sum] = row
   return {
     queueId: formatQueueId(id),
     destination,
@@ -19,7 +24,7 @@ export function toLease(row: LeaseRow, blob: Buffer, pathOf: (file: string) => s
     indexes: recipients.map(([n]) => n),
     attempts: recipients.map(([, , , , attempts]) => attempts),
     lastReplies: recipients.map(([, , , , , lastReply]) => lastReply),
-    content: toContent(blob, file, size, pathOf),
+    content: toContent(blob, file, { size, sum, onDamage }, pathOf),
     leasedUntil,
   }
 }
@@ -27,9 +32,9 @@ export function toLease(row: LeaseRow, blob: Buffer, pathOf: (file: string) => s
 export const toContent = (
   blob: Buffer,
   file: string | null,
-  size: number,
+  whole: Whole,
   pathOf: (file: string) => string,
-): Content => (file === null ? memoryContent(blob) : prefixedContent(blob, fileContent(pathOf(file), size)))
+): Content => (file === null ? memoryContent(blob) : prefixedContent(blob, fileContent(pathOf(file), whole)))
 
 /** A row of the time before there was such a mark has none. */
 export const isSensitive = (flags: number): { sensitive?: true } =>

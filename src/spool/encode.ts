@@ -20,7 +20,18 @@ import {
 
 /** From the contract's values to rows. */
 
-export function putRow(id: number, message: NewMessage, plans: readonly DeliveryPlan[], file: string | null): PutRow {
+/** A content file, and the checksum of what is in it. */
+export interface StoredFile {
+  readonly name: string
+  readonly sum: number
+}
+
+export function putRow(
+  id: number,
+  message: NewMessage,
+  plans: readonly DeliveryPlan[],
+  file: StoredFile | null,
+): PutRow {
   const { envelope, receivedAt, client, content, messageId } = message
   return [
     id,
@@ -28,13 +39,14 @@ export function putRow(id: number, message: NewMessage, plans: readonly Delivery
     client,
     pathText(envelope.mailFrom),
     envelope.envid,
-    flags(envelope),
+    flags(envelope) | (file === null ? 0 : FLAG.inFile),
     content.size,
     messageId,
-    file,
+    file?.name ?? null,
     putRecipients(envelope, plans),
     receivedData(message, plans),
     discardedData(envelope, plans),
+    file?.sum ?? null,
   ]
 }
 

@@ -6,10 +6,12 @@ import { every } from '../db/every.ts'
 import { makeFolder } from '../db/folder.ts'
 import type { BatchStats } from '../db/protocol.ts'
 import type { Log } from '../log.ts'
+import { formatQueueId } from '../mail/queue-id.ts'
 import type { Metrics } from '../metrics.ts'
 import { Contents } from './contents.ts'
 import type { Spool } from './contract.ts'
 import { type SpoolOptions, type SpoolSettings, settings } from './options.ts'
+import type { OverdueLook, OverdueRequest } from './overdue.ts'
 import { QueueReader } from './reader.ts'
 import { RoomWatch } from './room.ts'
 import { SqliteSpool } from './spool.ts'
@@ -28,6 +30,8 @@ export interface OpenSpool extends Spool {
    * them (`db/outbox.ts`). Until then, and whenever that port closes, entries wait on disk.
    */
   connectJournal(port: MessagePort): void
+  /** What is later than it may be. Bounded in time however long the queue is. */
+  look(want: OverdueRequest): Promise<OverdueLook>
   /** Why the store's thread died; resolves at most once. */
   readonly broken: Promise<Error>
 }
@@ -73,7 +77,9 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
   await room.start()
   const watchBacklog = backlogWatch(seams.log)
   const stopTicks = every(seams.clock, TICK_MS, async () => {
-    watchBacklog(await client.call('tick', null))
+    const { backlog, damaged } = await client.call('tick', null)
+    watchBacklog(backlog)
+    reportDamage(seams.log, damaged)
   })
   const spool = new SqliteSpool({
     writer: client,
@@ -117,9 +123,17 @@ function observe(metrics: Metrics, { calls, runMs, commitMs }: BatchStats): void
   metrics.observe('postern_spool_batch_calls', calls)
 }
 
-function report(log: Log, { lapsed, orphans, damaged }: WriterReady): void {
+function report(log: Log, { lapsed, orphans, kept, mended, damaged }: WriterReady): void {
   log.info({ lapsed, orphans: orphans.length, damaged: damaged.length }, 'the spool is open')
-  for (const { id, found } of damaged) log.error({ id, found }, 'a message in the spool is damaged and was set aside')
+  if (mended) log.error({}, "the spool's indexes were damaged and have been made anew")
+  if (kept > 0) log.warn({ files: kept }, 'content that no message names stays, because messages are damaged')
+  reportDamage(log, damaged)
+}
+
+function reportDamage(log: Log, damaged: WriterReady['damaged']): void {
+  for (const { id, found } of damaged) {
+    log.error({ id: formatQueueId(id), found }, 'a message in the spool is damaged and was set aside')
+  }
 }
 
 /** Tells when the ledger falls far behind, and when it has caught up: until then the journal grows. */

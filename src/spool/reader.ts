@@ -4,7 +4,7 @@ import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
 import type { Hold, QueueEntry, QueueFilter, QueuePage, QueueRecipient, QueueState } from './contract.ts'
 import { isSensitive, toContent, toHold } from './decode.ts'
 import { filterRow, idOf } from './encode.ts'
-import type { EntryRecipientRow, EntryRow, ReaderData, ReaderOps } from './read/rows.ts'
+import type { EntryRecipientRow, EntryRow, OverdueRows, OverdueWant, ReaderData, ReaderOps } from './read/rows.ts'
 import { HELD } from './wire.ts'
 
 type Client = ThreadClient<ReaderOps>
@@ -44,7 +44,11 @@ export class QueueReader {
 
   async content(queueId: QueueId): Promise<Content | null> {
     const { value, blobs } = await (await this.#thread()).callForBytes('content', idOf(queueId))
-    return value === null ? null : toContent(blobs[0] ?? NOTHING, value.file, value.size, this.#pathOf)
+    return value === null ? null : toContent(blobs[0] ?? NOTHING, value.file, value, this.#pathOf)
+  }
+
+  async overdue(want: OverdueWant): Promise<OverdueRows> {
+    return (await this.#thread()).call('overdue', want)
   }
 
   async close(): Promise<void> {
@@ -92,6 +96,7 @@ function toRecipient(row: EntryRecipientRow, now: number): QueueRecipient {
     attempts,
     lastReply,
     cause: hold?.reason ?? (blockedUntil > now ? reason : null) ?? lastReply,
+    owner: hold?.owner ?? (held ? null : 'delivery'),
     hold,
   }
 }

@@ -53,6 +53,7 @@ export class RoomWatch {
     const code = codeOf(error)
     if (code === BROKEN) this.#set('broken', { code })
     else if (FULL.has(code)) this.#set('full', { code })
+    else if (isDamage(code)) this.#set('broken', { code, remedy: 'stop the daemon and run: postern spool repair' })
   }
 
   async #look(): Promise<void> {
@@ -72,5 +73,8 @@ export class RoomWatch {
     else this.#log.error(why, `the spool is ${room} and takes no mail`)
   }
 }
+
+/** Nothing more is written to a damaged file than what became of the messages in it. */
+const isDamage = (code: unknown): boolean => typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB)/.test(code)
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code

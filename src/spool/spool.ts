@@ -24,6 +24,7 @@ import type {
 } from './contract.ts'
 import { toHold, toLease } from './decode.ts'
 import { filterRow, holdText, idOf, putRow, settleRow } from './encode.ts'
+import { lookOverdue, type OverdueLook, type OverdueRequest, withLeaseEnds } from './overdue.ts'
 import { plannedLeases } from './planned.ts'
 import type { QueueReader } from './reader.ts'
 import type { RoomWatch } from './room.ts'
@@ -78,7 +79,7 @@ export class SqliteSpool implements Spool {
       await this.#undo([ready], error)
       throw this.#failure(error)
     }
-    if (row[9].length === 0) await this.#remove(ready.file === null ? [] : [ready.file])
+    if (row[9].length === 0) await this.#remove(ready.file === null ? [] : [ready.file.name])
     const queueId = formatQueueId(row[0])
     const leases = plannedLeases(queueId, { ...message, content: ready.content }, plans)
     return { queueId, leases }
@@ -147,7 +148,7 @@ export class SqliteSpool implements Spool {
     const args = { limit, until: this.#housekeepingUntil() }
     const { value, blobs } = await this.#guard(this.#parts.writer.callForBytes('overdue', args))
     return value.map(([row, hold, holdUntil], i) => ({
-      lease: toLease(row, blobs[i] ?? NOTHING, this.#parts.contents.path),
+      lease: this.#toLease(row, blobs[i]),
       hold: toHold(hold, holdUntil),
     }))
   }
@@ -177,12 +178,21 @@ export class SqliteSpool implements Spool {
     return total
   }
 
-  list(filter: QueueFilter, page: { after: string | null; limit: number }): Promise<QueuePage> {
-    return this.#read(this.#parts.reader.list(filter, page))
+  async list(filter: QueueFilter, page: { after: string | null; limit: number }): Promise<QueuePage> {
+    const { entries, next } = await this.#read(this.#parts.reader.list(filter, page))
+    return { entries: await withLeaseEnds(entries, this.#parts.writer), next }
   }
 
-  show(queueId: QueueId): Promise<QueueEntry | null> {
-    return this.#read(this.#parts.reader.show(queueId))
+  async show(queueId: QueueId): Promise<QueueEntry | null> {
+    const found = await this.#read(this.#parts.reader.show(queueId))
+    if (found === null) return null
+    const [entry] = await withLeaseEnds([found], this.#parts.writer)
+    return entry ?? null
+  }
+
+  /** What is later than it may be. Bounded in time however long the queue is. */
+  look(want: OverdueRequest): Promise<OverdueLook> {
+    return this.#read(lookOverdue(want, this.#parts))
   }
 
   content(queueId: QueueId): Promise<Content | null> {
@@ -219,7 +229,16 @@ export class SqliteSpool implements Spool {
 
   async #leases(call: Promise<{ value: readonly LeaseRow[]; blobs: readonly Buffer[] }>): Promise<Lease[]> {
     const { value, blobs } = await this.#guard(call)
-    return value.map((row, i) => toLease(row, blobs[i] ?? NOTHING, this.#parts.contents.path))
+    return value.map((row, i) => this.#toLease(row, blobs[i]))
+  }
+
+  #toLease(row: LeaseRow, blob: Buffer | undefined): Lease {
+    return toLease(row, blob ?? NOTHING, this.#parts.contents.path, (found) => this.#damaged(row[0], found))
+  }
+
+  /** What was read is not what was stored: nobody may try again. */
+  #damaged(id: number, found: string): void {
+    this.#parts.writer.call('setAside', { id, found }).catch(() => {})
   }
 
   #housekeepingUntil(): number {

@@ -11,7 +11,16 @@ export const LEASED = 1
 export const HELD = 2
 
 /** Bits of `message.flags`. */
-export const FLAG = { retFull: 1, retHeaders: 2, smtputf8: 4, body8bit: 8, requireTls: 16, sensitive: 32 } as const
+export const FLAG = {
+  retFull: 1,
+  retHeaders: 2,
+  smtputf8: 4,
+  body8bit: 8,
+  requireTls: 16,
+  sensitive: 32,
+  /** Its content lies in a file. */
+  inFile: 64,
+} as const
 
 /** Bits of `recipient.notify`. */
 export const NOTIFY = { never: 1, success: 2, failure: 4, delay: 8 } as const
@@ -32,6 +41,8 @@ export type PutRow = readonly [
   /** The data of the journal's `received` entry, and of its `discard` entry if there is one. */
   received: string,
   discarded: string | null,
+  /** Of the file's content; null where the bytes are a blob. */
+  fileSum: number | null,
 ]
 
 export type PutRecipient = readonly [
@@ -82,6 +93,8 @@ export type LeaseRow = readonly [
   file: string | null,
   recipients: readonly LeaseRecipient[],
   leasedUntil: number,
+  /** Of the content; null where none was stored. */
+  contentSum: number | null,
 ]
 
 export type LeaseRecipient = readonly [
@@ -176,8 +189,23 @@ export type WriterOps = {
   act: { args: ActRow; result: ActDone }
   summary: { args: null; result: SummaryRow }
   damaged: { args: null; result: readonly { id: number; found: string }[] }
-  /** Once a second: leases lapse, destinations that nobody needs are forgotten. How many journal entries the ledger has not taken. */
-  tick: { args: null; result: number }
+  /** When leases lapse, 0 where there is none (any longer). */
+  leaseEnds: { args: readonly (readonly [id: number, n: number])[]; result: readonly number[] }
+  /** Leases that should have lapsed before. */
+  lapsed: {
+    args: { before: number; most: number }
+    result: readonly (readonly [id: number, n: number, until: number])[]
+  }
+  /** The content was read and is not what was stored. */
+  setAside: { args: { id: number; found: string }; result: null }
+  /**
+   * Once a second: leases lapse, destinations that nobody needs are forgotten. `backlog`: journal entries that
+   * the ledger has not taken. `damaged`: found since the last tick.
+   */
+  tick: {
+    args: null
+    result: { readonly backlog: number; readonly damaged: readonly { id: number; found: string }[] }
+  }
 }
 
 export interface WriterData {
@@ -198,6 +226,9 @@ export interface WriterReady {
   readonly lastId: number
   /** Content files without a row, relative to the content folder. */
   readonly orphans: readonly string[]
+  /** Content files that no row names, but that may belong to a damaged message: they stay. */
+  readonly kept: number
+  readonly mended: boolean
   readonly damaged: readonly { id: number; found: string }[]
   /** Leases of the last run that went back to pending. */
   readonly lapsed: number

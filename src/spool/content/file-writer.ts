@@ -1,4 +1,6 @@
+import { contentSum } from '../checksum.ts'
 import { SpoolUnavailable } from '../contract.ts'
+import type { StoredFile } from '../encode.ts'
 import type { WriteBuffers } from './buffers.ts'
 import type { ContentFolder, NewFile } from './folder.ts'
 
@@ -19,10 +21,11 @@ export class FileWriter {
   #buffer: Buffer
   #filled = 0
   #written = 0
+  #sum = 0
   /** Never rejects: a failure is kept in `#error`. */
   #writing: Promise<void> | null = null
   #error: unknown = null
-  #stable: Promise<string> | null = null
+  #stable: Promise<StoredFile> | null = null
 
   /** `head` are bytes that came before the file was wanted; they are copied. */
   constructor(place: ContentPlace, head: Buffer) {
@@ -48,19 +51,19 @@ export class FileWriter {
     }
   }
 
-  /** Writes what is left, then begins to sync. The file's name. */
-  async finish(): Promise<string> {
+  /** Writes what is left, then begins to sync. */
+  async finish(): Promise<StoredFile> {
     await this.#writing
     if (this.#error === null && this.#filled > 0) await this.#start()
     this.#giveBack()
     this.#check()
     this.#stable = this.#sync()
     this.#stable.catch(() => {})
-    return (await this.#opened).name
+    return { name: (await this.#opened).name, sum: this.#sum }
   }
 
-  /** The name, once file and folder are on stable storage. */
-  stable(): Promise<string> {
+  /** Once file and folder are on stable storage. */
+  stable(): Promise<StoredFile> {
     return this.#stable ?? Promise.reject(new SpoolUnavailable('the content is not finished'))
   }
 
@@ -84,6 +87,7 @@ export class FileWriter {
   #start(): Promise<void> {
     const full = this.#buffer
     const bytes = full.subarray(0, this.#filled)
+    this.#sum = contentSum(bytes, this.#sum)
     this.#buffer = this.#place.buffers.take()
     this.#filled = 0
     const run = this.#put(bytes)
@@ -105,12 +109,12 @@ export class FileWriter {
     }
   }
 
-  async #sync(): Promise<string> {
+  async #sync(): Promise<StoredFile> {
     const { name, handle } = await this.#opened
     try {
       await handle.datasync().finally(() => handle.close())
       await this.#place.folder.sync(name)
-      return name
+      return { name, sum: this.#sum }
     } catch (error) {
       this.#fail(error)
       throw unavailable(error)

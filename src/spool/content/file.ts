@@ -1,27 +1,50 @@
 import { open } from 'node:fs/promises'
 import type { Content } from '../../mail/content.ts'
+import { ContentDamaged, contentSum } from '../checksum.ts'
 
 // Larger ones are mapped and unmapped each time, and cost more than they save
 const READ_BYTES = 65_536
 
-/** Content that lies in a file. Each chunk is a buffer of its own. Ends with an error if the file is shorter than `size`. */
-export const fileContent = (path: string, size: number): Content => ({
-  size,
+/** What a file must hold. */
+export interface Whole {
+  readonly size: number
+  /** Null where none was stored. */
+  readonly sum: number | null
+  /** Told what was found where it holds something else. */
+  readonly onDamage?: (found: string) => void
+}
+
+/**
+ * Content that lies in a file. Each chunk is a buffer of its own. Ends with ContentDamaged, before its last chunk,
+ * if the file does not hold what was stored: nobody who waits for the end takes it for a message.
+ */
+export const fileContent = (path: string, whole: Whole): Content => ({
+  size: whole.size,
   bytes: null,
-  stream: () => readFile(path, size),
+  stream: () => readFile(path, whole),
 })
 
-async function* readFile(path: string, size: number): AsyncGenerator<Buffer> {
+async function* readFile(path: string, whole: Whole): AsyncGenerator<Buffer> {
+  const { size, sum } = whole
   const file = await open(path, 'r')
+  let found = 0
   try {
     for (let at = 0; at < size; ) {
       const want = Math.min(READ_BYTES, size - at)
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(want), 0, want, at)
-      if (bytesRead === 0) throw new Error(`${path} ends after ${at} of ${size} bytes`)
+      if (bytesRead === 0) throw damaged(whole, `the content file ends after ${at} of ${size} bytes`)
       at += bytesRead
-      yield buffer.subarray(0, bytesRead)
+      const chunk = buffer.subarray(0, bytesRead)
+      if (sum !== null) found = contentSum(chunk, found)
+      if (sum !== null && at === size && found !== sum) throw damaged(whole, 'content that does not match its checksum')
+      yield chunk
     }
   } finally {
     await file.close()
   }
+}
+
+function damaged({ onDamage }: Whole, found: string): ContentDamaged {
+  onDamage?.(found)
+  return new ContentDamaged(found)
 }

@@ -1,5 +1,6 @@
 import { type Content, memoryContent } from '../../mail/content.ts'
 import { type ContentWriter, SpoolUnavailable } from '../contract.ts'
+import type { StoredFile } from '../encode.ts'
 import { fileContent } from './file.ts'
 import { type ContentPlace, FileWriter } from './file-writer.ts'
 
@@ -40,8 +41,8 @@ export class SpoolWriter implements ContentWriter {
     if (this.#file === null) {
       this.#content = memoryContent(this.#memory.subarray(0, this.#size))
     } else {
-      const name = await this.#file.finish()
-      this.#content = fileContent(this.#place.folder.path(name), this.#size)
+      const { name, sum } = await this.#file.finish()
+      this.#content = fileContent(this.#place.folder.path(name), { size: this.#size, sum })
     }
     owners.set(this.#content, this)
     return this.#content
@@ -67,8 +68,8 @@ export class SpoolWriter implements ContentWriter {
     this.#adopted = false
   }
 
-  /** The file's name once it is on stable storage; null for content in memory. */
-  stable(): Promise<string> | null {
+  /** The file once it is on stable storage; null for content in memory. */
+  stable(): Promise<StoredFile> | null {
     return this.#file === null ? null : this.#file.stable()
   }
 

@@ -1,6 +1,7 @@
 import type { Connection } from '../../db/database.ts'
 import { type Handlers, WithBlobs } from '../../db/thread.ts'
 import { Scan } from './filter.ts'
+import { OverdueLook } from './overdue.ts'
 import type { ContentRow, EntryRecipientRow, EntryRow, ListRow, ReaderOps } from './rows.ts'
 
 interface Found extends EntryRecipientRow {
@@ -27,19 +28,24 @@ export function readHandlers(db: Connection): Handlers<ReaderOps> {
   const scan = new Scan<Found>(db, COLUMNS, 'LEFT JOIN destination d ON d.id = r.destination')
   const one = { ids: [] as number[], ...NO_FILTER }
   const content = db
-    .prepare<[number], readonly [size: number, prefix: Buffer, bytes: Buffer | null, file: string | null]>(
-      `SELECT m.size, m.prefix, c.bytes, f.name FROM message m
+    .prepare<
+      [number],
+      readonly [size: number, sum: number | null, prefix: Buffer, bytes: Buffer | null, file: string | null]
+    >(
+      `SELECT m.size, m.content_sum, m.prefix, c.bytes, f.name FROM message m
        LEFT JOIN content c ON c.id = m.id LEFT JOIN content_file f ON f.id = m.id WHERE m.id = ?`,
     )
     .raw()
+  const overdue = new OverdueLook(db)
   return {
+    overdue: (want) => overdue.look(want),
     list: (row) => list(scan, row),
     show: (id) => entries(scan.window({ ...one, ids: [id] }, 0, 1).rows)[0] ?? null,
     content(id) {
       const found = content.get(id)
       if (found === undefined) return null
-      const [size, prefix, bytes, file] = found
-      const row: ContentRow = { size, file }
+      const [size, sum, prefix, bytes, file] = found
+      const row: ContentRow = { size, sum, file }
       return new WithBlobs(row, [bytes === null ? prefix : Buffer.concat([prefix, bytes])])
     },
   }

@@ -1,4 +1,5 @@
 import type { Connection } from '../../db/database.ts'
+import { recipientSum } from '../checksum.ts'
 import { Scan } from '../read/filter.ts'
 import { type ActDone, type ActRow, HELD, LEASED, PENDING } from '../wire.ts'
 import { type EntryRecipient, entryData } from './journal.ts'
@@ -13,6 +14,9 @@ interface Selected {
   readonly destination: number
   readonly own: string | null
   readonly due_at: number
+  readonly orcpt: string | null
+  readonly notify: number | null
+  readonly sum: number | null
 }
 
 // The writer serves mail between two of these
@@ -29,13 +33,16 @@ export class Actor {
   constructor(db: Connection, state: SpoolState, removal: Removal) {
     this.#state = state
     this.#removal = removal
-    this.#scan = new Scan<Selected>(db, 'r.message_id AS id, r.n, r.address, r.state, r.destination, r.own, r.due_at')
+    this.#scan = new Scan<Selected>(
+      db,
+      'r.message_id AS id, r.n, r.address, r.state, r.destination, r.own, r.due_at, r.orcpt, r.notify, r.sum',
+    )
     const where = 'WHERE message_id = ? AND n = ?'
     this.#sql = {
       due: db.prepare(`UPDATE recipient SET due_at = ? ${where}`),
       hold: db.prepare(`UPDATE recipient SET state = 2, hold = ?, hold_until = ? ${where}`),
       release: db.prepare(`UPDATE recipient SET state = 0, due_at = ?, hold = NULL, hold_until = NULL ${where}`),
-      reroute: db.prepare(`UPDATE recipient SET destination = ?, own = ?, due_at = min(due_at, ?) ${where}`),
+      reroute: db.prepare(`UPDATE recipient SET destination = ?, own = ?, sum = ?, due_at = min(due_at, ?) ${where}`),
       left: db.prepare('SELECT 1 FROM recipient WHERE message_id = ? LIMIT 1').pluck(),
     }
   }
@@ -111,7 +118,8 @@ export class Actor {
     if (from === undefined || own === undefined) return false
     const to = destinations.named(name ?? own)
     if (to === from) return false
-    this.#sql.reroute.run(to.id, to.name === own ? null : own, now, recipient.id, recipient.n)
+    const sum = sumAfter(recipient, from.name, to.name)
+    this.#sql.reroute.run(to.id, to.name === own ? null : own, sum, now, recipient.id, recipient.n)
     destinations.move(from, recipient.state, null)
     destinations.move(to, null, recipient.state)
     if (recipient.state === PENDING) destinations.due(to, Math.min(recipient.due_at, now))
@@ -132,6 +140,12 @@ export class Actor {
     const file = this.#removal.message(id)
     if (file !== null) files.push(file)
   }
+}
+
+/** One that did not match before must not match now. */
+function sumAfter({ id, n, address, orcpt, notify, sum }: Selected, from: string, to: string): number | null {
+  if (sum === null || recipientSum([id, n, address, orcpt, notify, from]) !== sum) return sum
+  return recipientSum([id, n, address, orcpt, notify, to])
 }
 
 function byMessage(rows: readonly Selected[]): Selected[][] {

@@ -16,6 +16,7 @@ export class Damage {
   readonly #removal: Removal
   // Such that could not even be moved (the page itself is unreadable), or whose files cannot be looked at: passed over until the next start
   readonly #skipped = new Map<number, string>()
+  #fresh: { id: number; found: string }[] = []
 
   constructor(db: Connection, state: SpoolState, removal: Removal) {
     this.#db = db
@@ -41,8 +42,14 @@ export class Damage {
     return (this.#db.prepare('SELECT count(*) FROM damaged').pluck().get() as number) + this.#skipped.size
   }
 
+  /** Found since the last call. */
+  takeFresh(): { id: number; found: string }[] {
+    return this.#fresh.splice(0)
+  }
+
   /** Leaves a message where it is until the next start, and reports it. */
   passOver(id: number, found: string): void {
+    if (!this.#skipped.has(id)) this.#fresh.push({ id, found })
     this.#skipped.set(id, found)
   }
 
@@ -50,6 +57,7 @@ export class Damage {
   setAside(id: number, found: string, now: number): void {
     try {
       this.#move(id, found, now)
+      this.#fresh.push({ id, found })
     } catch {
       this.passOver(id, found)
     }

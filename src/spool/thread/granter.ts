@@ -2,7 +2,8 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Connection } from '../../db/database.ts'
 import { parseAddress } from '../../mail/address.ts'
-import { LEASED, type LeaseRecipient, type LeaseRow } from '../wire.ts'
+import { contentSum, messageSum, recipientSum } from '../checksum.ts'
+import { HELD, LEASED, type LeaseRecipient, type LeaseRow } from '../wire.ts'
 import type { Damage } from './damage.ts'
 import type { Destination } from './destinations.ts'
 import type { SpoolState } from './state.ts'
@@ -15,7 +16,12 @@ export type RecipientRow = readonly [
   attempts: number,
   lastReply: string | null,
   state: number,
+  sum: number | null,
+  hold: string | null,
 ]
+
+/** How many columns these are. */
+export const RECIPIENT_WIDTH = 9
 
 type MessageRow = readonly [
   receivedAt: number,
@@ -24,6 +30,9 @@ type MessageRow = readonly [
   envid: string | null,
   flags: number,
   size: number,
+  messageId: string | null,
+  contentSum: number | null,
+  sum: number | null,
   prefix: Buffer,
 ]
 
@@ -32,7 +41,7 @@ export interface Granted {
   readonly blob: Uint8Array
 }
 
-export const RECIPIENT_COLUMNS = 'n, address, orcpt, notify, attempts, last_reply, state'
+export const RECIPIENT_COLUMNS = 'n, address, orcpt, notify, attempts, last_reply, state, sum, hold'
 
 /** Turns rows into leases: reads the message and its content, and marks the rows leased. */
 export class Granter {
@@ -50,7 +59,8 @@ export class Granter {
     this.#contentPath = contentPath
     this.#message = db
       .prepare<[number], MessageRow>(
-        'SELECT received_at, client, mail_from, envid, flags, size, prefix FROM message WHERE id = ?',
+        `SELECT received_at, client, mail_from, envid, flags, size, message_id, content_sum, sum, prefix
+         FROM message WHERE id = ?`,
       )
       .raw()
     this.#bytes = db.prepare<[number], Buffer>('SELECT bytes FROM content WHERE id = ?').pluck()
@@ -91,22 +101,24 @@ export class Granter {
   #understood(id: number, to: Destination, rows: readonly RecipientRow[], until: number): Granted {
     const message = this.#message.get(id)
     if (message === undefined) throw new Error('recipients without a message')
-    const [receivedAt, client, mailFrom, envid, flags, size, prefix] = message
+    checkMessage(id, message)
+    const [receivedAt, client, mailFrom, envid, flags, size, , ofContent, , prefix] = message
     if (mailFrom !== null) checkAddress(mailFrom)
-    const { file, bytes } = this.#content(id, size)
-    const recipients = rows.map(checkRecipient)
+    const { file, bytes } = this.#content(id, size, ofContent)
+    const recipients = rows.map((row) => checkRecipient(id, to.name, row))
     return {
-      row: [id, to.name, receivedAt, client, mailFrom, envid, flags, size, file, recipients, until],
+      row: [id, to.name, receivedAt, client, mailFrom, envid, flags, size, file, recipients, until, ofContent],
       blob: bytes === null ? prefix : Buffer.concat([prefix, bytes]),
     }
   }
 
-  #content(id: number, size: number): { file: string | null; bytes: Buffer | null } {
+  #content(id: number, size: number, sum: number | null): { file: string | null; bytes: Buffer | null } {
     const bytes = this.#bytes.get(id)
     const file = bytes === undefined ? this.#file.get(id) : null
     if (file === undefined) throw new Error('no content')
     const found = file === null ? (bytes?.length ?? 0) : fileSize(join(this.#contentPath, file))
     if (found !== size) throw new Error(`content of ${found} bytes where ${size} were stored`)
+    if (bytes !== undefined && sum !== null && contentSum(bytes) !== sum) throw new Error(WRONG_CONTENT)
     return { file, bytes: bytes ?? null }
   }
 }
@@ -120,7 +132,22 @@ function fileSize(path: string): number {
   return found.size
 }
 
-function checkRecipient([n, address, orcpt, notify, attempts, lastReply]: RecipientRow): LeaseRecipient {
+const WRONG_CONTENT = 'content that does not match its checksum'
+
+function checkMessage(id: number, message: MessageRow): void {
+  const [receivedAt, client, mailFrom, envid, flags, size, messageId, ofContent, sum, prefix] = message
+  if (sum === null) return
+  const fields = [id, receivedAt, client, mailFrom, envid, flags, size, messageId, ofContent] as const
+  if (messageSum(fields, prefix) !== sum) throw new Error('a row that does not match its checksum')
+}
+
+function checkRecipient(id: number, destination: string, row: RecipientRow): LeaseRecipient {
+  const [n, address, orcpt, notify, attempts, lastReply, state, sum, hold] = row
+  if (sum !== null && recipientSum([id, n, address, orcpt, notify, destination]) !== sum) {
+    throw new Error('a recipient that does not match its checksum')
+  }
+  // A quarantine whose state was altered must not go out
+  if (state !== HELD && hold !== null) throw new Error('a recipient that is held and not held')
   checkAddress(address)
   return [n, address, orcpt, notify, attempts, lastReply]
 }

@@ -1,7 +1,7 @@
 import type { Connection } from '../../db/database.ts'
 import { idAt } from '../../mail/queue-id.ts'
 import type { Damage } from './damage.ts'
-import { type Granted, type Granter, RECIPIENT_COLUMNS, type RecipientRow } from './granter.ts'
+import { type Granted, type Granter, RECIPIENT_COLUMNS, RECIPIENT_WIDTH, type RecipientRow } from './granter.ts'
 import type { SpoolState } from './state.ts'
 
 type AgedRow = readonly [...RecipientRow, id: number, destination: number, receivedAt: number]
@@ -93,7 +93,7 @@ export class Housekeeping {
     const found: OverdueHold[] = []
     for (const row of this.#overdue.all(now, SCAN)) {
       if (found.length >= limit) break
-      const [n, , , , , , , id] = row
+      const [n, id] = [row[0], row[9]]
       if (this.#state.holdLeases.until(id, n) > 0 || this.#damage.has(id)) continue
       const overdue = this.#grantHeld(row, until, now)
       if (overdue !== null) found.push(overdue)
@@ -102,13 +102,13 @@ export class Housekeeping {
   }
 
   #grantHeld(row: HeldRow, until: number, now: number): OverdueHold | null {
-    const [, , , , , , , id, destination, hold, holdUntil] = row
+    const [, , , , , , , , , id, destination, hold, holdUntil] = row
     const to = this.#state.destinations.get(destination)
     if (to === undefined || !isHold(hold)) {
       this.#damage.setAside(id, 'a hold that cannot be read', now)
       return null
     }
-    const granted = this.#granter.held(id, to, row.slice(0, 7) as unknown as RecipientRow, until, now)
+    const granted = this.#granter.held(id, to, row.slice(0, RECIPIENT_WIDTH) as unknown as RecipientRow, until, now)
     return granted === null ? null : { granted, hold, holdUntil }
   }
 
@@ -116,7 +116,7 @@ export class Housekeeping {
   #grant(rows: readonly AgedRow[], until: number, now: number): Granted[] {
     const groups = new Map<string, AgedRow[]>()
     for (const row of rows) {
-      const key = `${row[7]} ${row[8]}`
+      const key = `${row[9]} ${row[10]}`
       const group = groups.get(key)
       if (group === undefined) groups.set(key, [row])
       else group.push(row)
@@ -126,15 +126,15 @@ export class Housekeeping {
 
   #grantOne(group: readonly AgedRow[], until: number, now: number): Granted[] {
     const [first] = group
-    if (first === undefined || this.#damage.has(first[7])) return []
-    const to = this.#state.destinations.get(first[8])
+    if (first === undefined || this.#damage.has(first[9])) return []
+    const to = this.#state.destinations.get(first[10])
     if (to === undefined) {
-      this.#damage.setAside(first[7], 'a destination that is not known', now)
+      this.#damage.setAside(first[9], 'a destination that is not known', now)
       return []
     }
     this.#state.destinations.recheck(to)
-    const rows = group.map((row) => row.slice(0, 7) as unknown as RecipientRow)
-    const granted = this.#granter.pending(first[7], to, rows, until, now)
+    const rows = group.map((row) => row.slice(0, RECIPIENT_WIDTH) as unknown as RecipientRow)
+    const granted = this.#granter.pending(first[9], to, rows, until, now)
     return granted === null ? [] : [granted]
   }
 }

@@ -49,6 +49,20 @@ export class LeaseTimes {
     return found
   }
 
+  /** Leases that should have lapsed before, at most so many, as [message, recipient, deadline]. */
+  overdue(before: number, most: number): [number, number, number][] {
+    const found: [number, number, number][] = []
+    if (before <= this.#earliest) return found
+    for (const [id, list] of this.#leases) {
+      for (let i = 0; i < list.length && found.length < most; i += 2) {
+        const until = list[i + 1] ?? 0
+        if (until < before) found.push([id, list[i] ?? 0, until])
+      }
+      if (found.length >= most) break
+    }
+    return found
+  }
+
   committed(): void {
     if (this.#undo.length > 0) this.#undo = []
   }

@@ -2,10 +2,15 @@ import { readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Connection } from '../../db/database.ts'
 import type { WriterData } from '../wire.ts'
+import { mayBeNeeded, mendIndexes } from './start-check.ts'
 
 export interface Recovered {
   /** Content files that no row names. Listed before any mail can come in, so none of them is still arriving. */
   readonly orphans: readonly string[]
+  /** Such that may belong to a damaged message: they stay. */
+  readonly kept: number
+  /** The indexes did not say what the table says, and were made anew. */
+  readonly mended: boolean
   /** Messages whose rows make no sense, with what was found. */
   readonly unknown: readonly [number, string][]
   readonly lapsed: number
@@ -18,13 +23,17 @@ const FURTHEST_MS = 2 * 86_400_000
 
 /** Brings the spool from wherever the last run ended to where a new one can begin. */
 export function recover(db: Connection, { contentPath, now }: WriterData): Recovered {
-  return db.transaction(() => ({
-    // First: what is understood afterwards is pending or held
-    lapsed: db.prepare('UPDATE recipient SET state = 0 WHERE state = 1').run().changes,
-    brought: bringNearer(db, now),
-    unknown: unknownRows(db),
-    orphans: orphans(db, contentPath),
-  }))()
+  return db.transaction(() => {
+    const mended = mendIndexes(db)
+    return {
+      mended,
+      // First: what is understood afterwards is pending or held
+      lapsed: db.prepare('UPDATE recipient SET state = 0 WHERE state = 1').run().changes,
+      brought: bringNearer(db, now),
+      unknown: unknownRows(db),
+      ...orphans(db, contentPath),
+    }
+  })()
 }
 
 /** What was written while the clock was ahead must not wait until the time has come round to it. */
@@ -54,13 +63,15 @@ function unknownRows(db: Connection): [number, string][] {
   ]
 }
 
-function orphans(db: Connection, folder: string): string[] {
+function orphans(db: Connection, folder: string): Pick<Recovered, 'orphans' | 'kept'> {
   const found = contentFiles(folder)
-  if (found.length === 0) return []
+  if (found.length === 0) return { orphans: [], kept: 0 }
   const known = new Set(
     db.prepare('SELECT name FROM content_file UNION ALL SELECT file FROM damaged WHERE file IS NOT NULL').pluck().all(),
   )
-  return found.filter((name) => !known.has(name))
+  const nameless = found.filter((name) => !known.has(name))
+  if (nameless.length > 0 && mayBeNeeded(db, new Set(found))) return { orphans: [], kept: nameless.length }
+  return { orphans: nameless, kept: 0 }
 }
 
 function contentFiles(folder: string): string[] {

@@ -72,4 +72,14 @@ CREATE TABLE damaged (
 ) STRICT;
 `
 
-export const migrations: readonly Migration[] = [{ version: 1, up: (db) => db.exec(first) }]
+// Checksums (checksum.ts). Rows of before have none, and are believed
+const sums = `
+ALTER TABLE message ADD COLUMN content_sum INTEGER;
+ALTER TABLE message ADD COLUMN sum INTEGER;
+ALTER TABLE recipient ADD COLUMN sum INTEGER;
+`
+
+export const migrations: readonly Migration[] = [
+  { version: 1, up: (db) => db.exec(first) },
+  { version: 2, up: (db) => db.exec(sums) },
+]

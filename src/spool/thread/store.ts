@@ -44,6 +44,8 @@ export function openWriter(db: Connection, data: WriterData, ballast: Ballast): 
   const ready: WriterReady = {
     lastId: state.ids.start,
     orphans: recovered.orphans,
+    kept: recovered.kept,
+    mended: recovered.mended,
     damaged: damage.list(),
     lapsed: recovered.lapsed,
   }
@@ -133,10 +135,16 @@ function handlers({
     nextDue: (_, now) => state.destinations.nextDue(now),
     act: (args, now) => actor.act(args, now),
     summary: () => summary(db, state, damage),
+    leaseEnds: (which) => which.map(([id, n]) => state.leases.until(id, n)),
+    lapsed: ({ before, most }) => state.leases.overdue(before, most),
     damaged: () => damage.list(),
+    setAside({ id, found }, now) {
+      damage.setAside(id, found, now)
+      return null
+    },
     tick(_, now) {
       state.destinations.forget(now)
-      return state.journal.backlog
+      return { backlog: state.journal.backlog, damaged: damage.takeFresh() }
     },
   }
 }

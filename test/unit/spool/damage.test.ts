@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, rmSync, truncateSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import Database from 'better-sqlite3'
@@ -36,15 +36,39 @@ const cases: readonly { title: string; sql: string; found: RegExp; atStart: bool
     atStart: true,
   },
   {
-    title: 'an address that is none',
+    title: 'another address than was stored',
     sql: "UPDATE recipient SET address = 'bad' WHERE address = 'bad@bad.test'",
+    found: /recipient that does not match/,
+    atStart: false,
+  },
+  {
+    title: 'another sender than was stored',
+    sql: "UPDATE message SET mail_from = 'a@b@' WHERE size = 77",
+    found: /row that does not match/,
+    atStart: false,
+  },
+  {
+    title: 'an address that is none, of before there were checksums',
+    sql: "UPDATE recipient SET address = 'bad', sum = NULL WHERE address = 'bad@bad.test'",
     found: /address/,
     atStart: false,
   },
   {
-    title: 'a sender that is none',
-    sql: "UPDATE message SET mail_from = 'a@b@' WHERE size = 77",
-    found: /address/,
+    title: 'a quarantine that was altered',
+    sql: "UPDATE recipient SET hold = '{}' WHERE address = 'bad@bad.test'",
+    found: /held and not held/,
+    atStart: false,
+  },
+  {
+    title: 'content with one bit of it flipped',
+    sql: "UPDATE content SET bytes = cast('y' || substr(bytes, 2) AS BLOB) WHERE length(bytes) = 77",
+    found: /content that does not match its checksum/,
+    atStart: false,
+  },
+  {
+    title: 'another destination than was stored',
+    sql: "UPDATE recipient SET destination = (SELECT max(id) FROM destination) WHERE address = 'bad@bad.test'",
+    found: /recipient that does not match/,
     atStart: false,
   },
   { title: 'no content', sql: 'DELETE FROM content WHERE length(bytes) = 77', found: /no content/, atStart: false },
@@ -61,6 +85,7 @@ for (const { title, sql, found, atStart } of cases) {
     const opened = await openTestSpool(t)
     const bad = await opened.spool.put(message(['bad@bad.test'], 77), [deliver('bad.test')])
     const good = await opened.spool.put(message(['a@bad.test'], 10), [deliver('bad.test')])
+    const far = await opened.spool.put(message(['a@far.test'], 10), [deliver('far.test', START + 10 * HOUR)])
     const spool = await tamper(opened, sql)
     if (atStart) assert.equal((await spool.damaged()).length, 1)
     const leases = await spool.lease(want(START + HOUR))
@@ -72,7 +97,7 @@ for (const { title, sql, found, atStart } of cases) {
     assert.equal(damaged[0]?.queueId, bad.queueId)
     assert.match(damaged[0]?.found ?? '', found)
     const { states, damaged: count } = await spool.summary()
-    assert.deepEqual([states, count], [{ pending: 0, leased: 1, held: 0 }, 1])
+    assert.deepEqual([states, count], [{ pending: 1, leased: 1, held: 0 }, 1], far.queueId)
     assert.equal(await spool.show(bad.queueId), null)
     const again = await opened.reopen()
     assert.equal((await again.damaged()).length, 1, 'it stays set aside')
@@ -132,3 +157,70 @@ test('All that is left of a damaged message is kept for people to look at.', asy
   assert.equal(row.bytes?.length, 77)
   assert.match(String(row.prefix), /^Received/)
 })
+
+test('Of a content file with one bit flipped nobody gets the end, and its message is set aside.', async (t) => {
+  const opened = await openTestSpool(t, { contentInRowBytes: 10 })
+  const bad = await opened.spool.put(message(['a@a.test'], 200_000), [deliver('a.test')])
+  const folder = join(opened.path, 'content', '2026-11-22')
+  const file = openSync(join(folder, readdirSync(folder)[0] ?? ''), 'r+')
+  writeSync(file, 'y', 150_000)
+  closeSync(file)
+  const [lease] = await opened.spool.lease(want(START + HOUR))
+  let read = 0
+  const readAll = async () => {
+    for await (const chunk of lease?.content.stream() ?? []) read += chunk.length
+  }
+  await assert.rejects(readAll(), { name: 'ContentDamaged' })
+  assert.ok(read < 200_000)
+  const damaged = await opened.spool.damaged()
+  assert.deepEqual(damaged, [{ queueId: bad.queueId, found: 'content that does not match its checksum' }])
+  await opened.reopen()
+  assert.equal(readdirSync(folder).length, 1, 'its file stays')
+})
+
+test('A file that no row names stays for as long as a message is damaged.', async (t) => {
+  const opened = await openTestSpool(t, { contentInRowBytes: 10 })
+  await opened.spool.put(message(['a@a.test'], 5000), [deliver('a.test')])
+  await tamper(opened, "UPDATE content_file SET name = '2026-11-22/other'")
+  await opened.spool.lease(want(START + HOUR))
+  await opened.reopen()
+  await opened.reopen()
+  assert.equal(readdirSync(join(opened.path, 'content', '2026-11-22')).length, 1)
+})
+
+test('What is missing in an index is found at the start, and sent.', async (t) => {
+  const opened = await openTestSpool(t)
+  await opened.spool.put(message(['a@a.test']), [deliver('a.test')])
+  await opened.spool.close()
+  const db = new Database(join(opened.path, 'spool.db'))
+  db.unsafeMode()
+  db.pragma('writable_schema=ON')
+  const { sql } = db.prepare("SELECT sql FROM sqlite_schema WHERE name = 'recipient_due'").get() as { sql: string }
+  const change = db.prepare("UPDATE sqlite_schema SET sql = ? WHERE name = 'recipient_due'")
+  change.run(sql.replace('state = 0', 'state = 7'))
+  db.close()
+  const other = new Database(join(opened.path, 'spool.db'))
+  other.exec('REINDEX recipient_due')
+  other.unsafeMode()
+  other.pragma('writable_schema=ON')
+  other.prepare("UPDATE sqlite_schema SET sql = ? WHERE name = 'recipient_due'").run(sql)
+  other.close()
+  const spool = await opened.reopen()
+  assert.equal((await spool.lease(want(START + HOUR))).length, 1)
+})
+
+for (const [title, spoil] of [
+  ['is gone', (path: string) => rmSync(path)],
+  ['is empty', (path: string) => truncateSync(path, 0)],
+  ['is cut short', (path: string) => truncateSync(path, 8192)],
+  ['is something else', (path: string) => writeFileSync(path, 'something else'.repeat(9000))],
+] as const) {
+  test(`A database that ${title} beside content is no new beginning: the start is refused, and says what to do.`, async (t) => {
+    const opened = await openTestSpool(t, { contentInRowBytes: 10 })
+    await opened.spool.put(message(['a@a.test'], 5000), [deliver('a.test')])
+    await opened.spool.close()
+    spoil(join(opened.path, 'spool.db'))
+    await assert.rejects(opened.reopen(), { name: 'SpoolDamaged', message: /postern spool repair/ })
+    assert.equal(readdirSync(join(opened.path, 'content', '2026-11-22')).length, 1)
+  })
+}

@@ -10,6 +10,10 @@ import { temporaryFolder } from '../../support/folder.ts'
 
 // Read once, at the start, or only in what an operator asks for
 const MAY_SCAN = [
+  // At a start: the index against the table, and content against its rows
+  /ifnull\(sum\(message_id % 1000003/,
+  /^SELECT name FROM content_file$/,
+  /^SELECT 1 FROM message WHERE flags & 64/,
   // Once at each start
   /^UPDATE destination SET blocked_until = 0 WHERE blocked_until > \?/,
   /^UPDATE recipient SET due_at = \? WHERE state = 0 AND due_at > \?$/,

@@ -1,0 +1,158 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+
+/**
+ * SQLite's write-ahead log (https://www.sqlite.org/fileformat2.html#walformat): a header of 32 bytes, then
+ * frames of a header of 24 and a page. Each frame's checksum covers all before it, and SQLite takes what
+ * follows a frame that does not fit for never written. That is right for the torn end of a crash; a bit that
+ * flips in the middle would make acknowledged mail vanish in silence.
+ */
+
+export const WAL_HEADER = 32
+export const FRAME_HEADER = 24
+const MAGIC = 0x377f0682
+
+export type Sum = readonly [number, number]
+
+export interface WalHeader {
+  readonly pageBytes: number
+  readonly salts: readonly [number, number]
+  readonly bigEndian: boolean
+  readonly sum: Sum
+  /** Whether its own checksum fits. */
+  readonly fits: boolean
+}
+
+export interface Frame {
+  /** Where it begins in the file. */
+  readonly at: number
+  readonly page: number
+  /** Pages of the database after the commit that this frame ends; 0 for the others. */
+  readonly commit: number
+  readonly fits: boolean
+}
+
+/** The checksum over bytes whose number can be divided by 8. */
+export function walSum(bytes: Buffer, bigEndian: boolean, [first, second]: Sum): Sum {
+  let [s0, s1] = [first, second]
+  for (let at = 0; at < bytes.length; at += 8) {
+    const x0 = bigEndian ? bytes.readUInt32BE(at) : bytes.readUInt32LE(at)
+    const x1 = bigEndian ? bytes.readUInt32BE(at + 4) : bytes.readUInt32LE(at + 4)
+    s0 = (s0 + x0 + s1) >>> 0
+    s1 = (s1 + x1 + s0) >>> 0
+  }
+  return [s0, s1]
+}
+
+/** Null for a log with nothing in it. */
+export function readWalHeader(bytes: Buffer): WalHeader | null {
+  if (bytes.length < WAL_HEADER) return null
+  const magic = bytes.readUInt32BE(0)
+  const bigEndian = (magic & 1) === 1
+  const sum = walSum(bytes.subarray(0, 24), bigEndian, [0, 0])
+  return {
+    pageBytes: bytes.readUInt32BE(8),
+    salts: [bytes.readUInt32BE(16), bytes.readUInt32BE(20)],
+    bigEndian,
+    sum: [bytes.readUInt32BE(24), bytes.readUInt32BE(28)],
+    fits: (magic & ~1) === MAGIC && sum[0] === bytes.readUInt32BE(24) && sum[1] === bytes.readUInt32BE(28),
+  }
+}
+
+/** What a frame's header and page say, and the checksum after it. */
+export function readFrame(
+  frame: Buffer,
+  at: number,
+  { salts, bigEndian }: WalHeader,
+  before: Sum,
+): { readonly frame: Frame; readonly stored: Sum; readonly computed: Sum; readonly ours: boolean } {
+  const ours = frame.readUInt32BE(8) === salts[0] && frame.readUInt32BE(12) === salts[1]
+  const stored: Sum = [frame.readUInt32BE(16), frame.readUInt32BE(20)]
+  const computed = walSum(frame.subarray(FRAME_HEADER), bigEndian, walSum(frame.subarray(0, 8), bigEndian, before))
+  const fits = ours && stored[0] === computed[0] && stored[1] === computed[1]
+  return { frame: { at, page: frame.readUInt32BE(0), commit: frame.readUInt32BE(4), fits }, stored, computed, ours }
+}
+
+/**
+ * What is wrong in the middle of a log, in words; null where nothing is, or only its last commit was torn.
+ * A frame that fits again after one that does not, with a commit between them, was written after that commit
+ * was on stable storage: no crash leaves such a log.
+ */
+export function findWalDamage(path: string): string | null {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  if (size < WAL_HEADER + FRAME_HEADER) return null
+  const file = openSync(path, 'r')
+  try {
+    return lookThrough(path, file, size)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function lookThrough(path: string, file: number, size: number): string | null {
+  const head = Buffer.alloc(WAL_HEADER)
+  readSync(file, head, 0, WAL_HEADER, 0)
+  const header = readWalHeader(head)
+  if (header === null) return null
+  if (!header.fits) return headDamage(path, file, size, header)
+  const frame = Buffer.alloc(FRAME_HEADER + header.pageBytes)
+  const walk = new Walk(header)
+  for (let at = WAL_HEADER; at + frame.length <= size; at += frame.length) {
+    readSync(file, frame, 0, frame.length, at)
+    const found = walk.next(frame, at)
+    if (found === 'end') return null
+    if (found === 'damage')
+      return `${path} is damaged at byte ${walk.bad}, and what was written after that would be lost`
+  }
+  return null
+}
+
+/** Goes on behind a frame that does not fit, as if it did. */
+class Walk {
+  readonly #header: WalHeader
+  #chains: readonly Sum[]
+  #commitSince = false
+  bad: number | null = null
+
+  constructor(header: WalHeader) {
+    this.#header = header
+    this.#chains = [header.sum]
+  }
+
+  next(bytes: Buffer, at: number): 'good' | 'bad' | 'damage' | 'end' {
+    const tries = this.#chains.map((before) => readFrame(bytes, at, this.#header, before))
+    const good = tries.find(({ frame }) => frame.fits)
+    const [first] = tries
+    if (first === undefined) return 'end'
+    if (good === undefined) return this.#misfit(first, at)
+    if (this.bad !== null && this.#commitSince) return 'damage'
+    if (this.bad !== null && good.frame.commit > 0) this.#commitSince = true
+    this.#chains = [good.stored]
+    return 'good'
+  }
+
+  /** What comes from before the log was begun anew has other salts, and ends it. */
+  #misfit({ frame, stored, computed, ours }: ReturnType<typeof readFrame>, at: number): 'bad' | 'end' {
+    const sumFits = stored[0] === computed[0] && stored[1] === computed[1]
+    if (!ours && !sumFits) return 'end'
+    this.bad ??= at
+    if (frame.commit > 0) this.#commitSince = true
+    // Either the page was altered, or its checksum
+    this.#chains = [stored, computed]
+    return 'bad'
+  }
+}
+
+/** A head is written and synced before anything that counts: one that does not fit, with frames of its salts, was altered. */
+function headDamage(path: string, file: number, size: number, header: WalHeader): string | null {
+  const frame = Buffer.alloc(FRAME_HEADER)
+  for (const pageBytes of [header.pageBytes, 8192]) {
+    if (pageBytes < 512 || pageBytes > 65_536) continue
+    const second = WAL_HEADER + FRAME_HEADER + pageBytes
+    if (second + FRAME_HEADER > size) continue
+    readSync(file, frame, 0, FRAME_HEADER, WAL_HEADER)
+    const salts = frame.toString('hex', 8, 16)
+    readSync(file, frame, 0, FRAME_HEADER, second)
+    if (salts === frame.toString('hex', 8, 16)) return `the head of ${path} is damaged, and what is in it would be lost`
+  }
+  return null
+}

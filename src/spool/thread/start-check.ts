@@ -1,0 +1,72 @@
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import type { Connection } from '../../db/database.ts'
+import { DatabaseRefused } from '../../db/migrate.ts'
+import { findWalDamage } from '../rescue/wal.ts'
+import { FLAG, type WriterData } from '../wire.ts'
+
+/** The spool's files are not what the last run left. Nothing was changed. */
+export class SpoolDamaged extends Error {
+  override readonly name = 'SpoolDamaged'
+  constructor(what: string) {
+    super(`the spool is damaged: ${what}. Nothing was changed. Run: postern spool check, then: postern spool repair`)
+  }
+}
+
+/** What SQLite itself would pass over in silence. Before it opens the file. Throws SpoolDamaged. */
+export function checkFiles({ path, contentPath, ballastPath }: WriterData): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  const used = existsSync(ballastPath) || hasContent(contentPath)
+  if (found === undefined && used) throw new SpoolDamaged(`${path} is gone, and there is content beside it`)
+  if (found?.size === 0 && used) throw new SpoolDamaged(`${path} is empty`)
+  const wal = findWalDamage(`${path}-wal`)
+  if (wal !== null) throw new SpoolDamaged(wal)
+}
+
+const hasContent = (folder: string): boolean =>
+  existsSync(folder) && readdirSync(folder).some((day) => readdirSync(`${folder}/${day}`).length > 0)
+
+/** Tells an error that speaks of the bytes in the file as what it is; any other comes back as it was. */
+export function asDamage(error: unknown, path: string): unknown {
+  const { code, name, message } = error as { code?: unknown; name?: unknown; message?: unknown }
+  // Another file, or one of newer code: or a head that only looks like it
+  if (name === 'DatabaseRefused') {
+    return new DatabaseRefused(`${message}. If nobody did either, its head is damaged: postern spool check`)
+  }
+  const isDamage = typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB|FORMAT)/.test(code)
+  // The schema is read as text: altered, it is wrong in many ways
+  return isDamage || code === 'SQLITE_ERROR' ? new SpoolDamaged(`${path}: ${message}`) : error
+}
+
+/**
+ * Whether content without a row may belong to a message whose row is damaged: then none is removed. Of
+ * messages of before the mark `inFile` only what lies in `content_file` is known.
+ */
+export function mayBeNeeded(db: Connection, files: ReadonlySet<string>): boolean {
+  const aside = db.prepare('SELECT 1 FROM damaged LIMIT 1').get()
+  const nameless = db
+    .prepare(
+      `SELECT 1 FROM message WHERE flags & ${FLAG.inFile}
+       AND NOT EXISTS (SELECT 1 FROM content_file WHERE id = message.id) LIMIT 1`,
+    )
+    .get()
+  if (aside !== undefined || nameless !== undefined) return true
+  const names = db.prepare<[], string>('SELECT name FROM content_file').pluck()
+  for (const name of names.iterate()) if (!files.has(name)) return true
+  return false
+}
+
+/** The index of what is due says the same as the table, or is made anew: what is missing in it would never be sent. */
+export function mendIndexes(db: Connection): boolean {
+  const sums = 'count(*), ifnull(sum(message_id % 1000003 + n), 0), ifnull(sum(destination), 0)'
+  const pairs = [
+    [`${sums}, ifnull(sum(due_at), 0)`, 'state = 0', 'recipient_due'],
+    ['count(*), ifnull(sum(message_id % 1000003 + n), 0), ifnull(sum(hold_until), 0)', 'state = 2', 'recipient_hold'],
+  ] as const
+  const differs = pairs.some(([columns, where, index]) => {
+    const inTable = db.prepare(`SELECT ${columns} FROM recipient WHERE +${where}`).raw().get()
+    const inIndex = db.prepare(`SELECT ${columns} FROM recipient INDEXED BY ${index} WHERE ${where}`).raw().get()
+    return JSON.stringify(inTable) !== JSON.stringify(inIndex)
+  })
+  if (differs) db.exec('REINDEX recipient')
+  return differs
+}
