@@ -165,6 +165,7 @@ server:
   module-config: "validator iterator"
   cache-max-ttl: 0
   cache-max-negative-ttl: 0
+  aggressive-nsec: no
   infra-host-ttl: 1
   val-bogus-ttl: 0
 ${[...keys.values()].map((key) => `  trust-anchor-file: "${folder}/${key}.key"\n`).join('')}
