@@ -32,7 +32,19 @@ export interface ApiRecipient {
   readonly lastReply: string | null
   /** Why it waits, in words. */
   readonly cause: string | null
+  /** Who sees to it: `delivery`, or the hold's owner. */
+  readonly owner?: string | null
+  /** Until when the attempt under way may take; null while there is none. */
+  readonly leasedUntil?: string | null
+  /** When something happens to it in any case; null where that is not asked for. */
+  readonly deadline?: ApiDeadline | null
   readonly hold: ApiHold | null
+}
+
+export interface ApiDeadline {
+  readonly at: string
+  /** What a hold asks for; or `return` to the sender, `drop` where there is none. */
+  readonly afterwards: ApiHoldEnd | 'return' | 'drop'
 }
 
 export type ApiHoldEnd = 'release' | 'reject' | 'discard'

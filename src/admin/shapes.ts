@@ -1,11 +1,10 @@
 import type { TracedMessage, TraceEntry } from '../ledger/contract.ts'
 import { fatesOf } from '../mail/fate.ts'
-import type { Hold, QueueEntry, QueuePage, QueueRecipient, SpoolSummary } from '../spool/contract.ts'
+import type { Hold, QueueEntry, QueueRecipient, SpoolSummary } from '../spool/contract.ts'
 import type {
   ApiDelivery,
   ApiHold,
   ApiMessage,
-  ApiQueuePage,
   ApiQueueSummary,
   ApiRecipient,
   ApiStatus,
@@ -34,7 +33,8 @@ export function toApiMessage(entry: QueueEntry): ApiMessage {
 }
 
 function toApiRecipient(recipient: QueueRecipient): ApiRecipient {
-  const { index, address, destination, state, attempts, lastReply, cause } = recipient
+  const { index, address, destination, state, attempts, lastReply, cause, owner } = recipient
+  const hold = recipient.hold === null ? null : toApiHold(recipient.hold)
   return {
     index,
     address,
@@ -44,7 +44,10 @@ function toApiRecipient(recipient: QueueRecipient): ApiRecipient {
     attempts,
     lastReply,
     cause,
-    hold: recipient.hold === null ? null : toApiHold(recipient.hold),
+    owner,
+    leasedUntil: momentOrNull(recipient.leasedUntil ?? null),
+    deadline: hold === null ? null : { at: hold.until, afterwards: hold.afterwards },
+    hold,
   }
 }
 
@@ -54,8 +57,6 @@ const toApiHold = ({ reason, owner, until, then: afterwards }: Hold): ApiHold =>
   until: moment(until),
   afterwards,
 })
-
-export const toApiPage = ({ entries, next }: QueuePage): ApiQueuePage => ({ messages: entries.map(toApiMessage), next })
 
 type Damaged = readonly { readonly queueId: string; readonly found: string }[]
 

@@ -20,6 +20,7 @@ import { needRestart } from './reload.ts'
 import { type Outside, openRooms, type Rooms } from './rooms.ts'
 import { type Standing, statusOf, unhealthy, unready } from './status.ts'
 import { transportOptions } from './transport-options.ts'
+import { lettersBy, watchdogPorts, watchOptions } from './watch.ts'
 
 type Source = LoadOptions & { readonly file: string }
 
@@ -81,8 +82,16 @@ export class Relay {
     await this.#apply(this.#config, listeners)
     deliver.update(deliverOptions(this.#config, listeners.addresses()))
     deliver.poke()
+    this.#startWatch()
     this.#phase = 'running'
     log.info({ version: version(), hostname: this.#config.hostname, pid: process.pid }, 'ready')
+  }
+
+  #startWatch(): void {
+    const { watch, spool, ownMail } = this.#rooms
+    const now = () => ({ config: this.#config, asked: this.#standing() })
+    const letters = lettersBy(ownMail, () => watchOptions(this.#config), this.#outside.clock)
+    watch.start(watchdogPorts(spool, now), letters)
   }
 
   async #openHttp(): Promise<void> {
@@ -173,6 +182,7 @@ export class Relay {
     this.#rooms.transport.update(transportOptions(config))
     deliver.update(deliverOptions(config, listeners.addresses()))
     reporting.update(config)
+    this.#rooms.watch.update(watchOptions(config))
     sink.setLevel(config.log.level)
     const fixed = needRestart(this.#config, config)
     if (fixed.length > 0) sink.log.warn({ keys: fixed }, 'these keys have changed and count from the next start')
@@ -205,6 +215,7 @@ export class Relay {
     const { grace } = this.#config.shutdown
     await listeners.close(grace)
     await this.#rooms.publisher.close()
+    await this.#rooms.watch.close()
     await deliver.close(grace)
     await reporting.close()
     await this.#chain.close()

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Accept, createAccept } from '../accept/accept.ts'
 import { dnsNames } from '../accept/dns-names.ts'
 import type { Certificates } from '../certificates/contract.ts'
@@ -16,6 +17,7 @@ import type { LogSink } from '../observe/log.ts'
 import { createMetrics, type MetricsRegistry } from '../observe/registry.ts'
 import { type OpenSpool, openSpool } from '../spool/open.ts'
 import type { Transport } from '../transport/open.ts'
+import { openWatch, type Watch } from '../watch/open.ts'
 import { acceptOptions } from './accept-options.ts'
 import { certificatesOf } from './certificates.ts'
 import { chainOf } from './chain.ts'
@@ -24,10 +26,12 @@ import { dnsOptions } from './dns-options.ts'
 import { HeldCheck } from './held-check.ts'
 import { ledgerOptions } from './ledger-options.ts'
 import { Listeners } from './listeners.ts'
+import type { OwnMail } from './own-mail.ts'
 import { Publisher } from './publish.ts'
 import { CurrentRecipients } from './recipients.ts'
 import { Reporting } from './reporting.ts'
 import { transportOf } from './transport-options.ts'
+import { tellingDeferrals, tellingHolds, watchOptions } from './watch.ts'
 
 /** What a relay finds around it. */
 export interface Outside {
@@ -44,6 +48,8 @@ export interface Rooms {
   readonly resolver: Resolver
   readonly transport: Transport
   readonly reporting: Reporting
+  readonly ownMail: OwnMail
+  readonly watch: Watch
   readonly pool: WorkerPool
   readonly certificates: Certificates
   readonly chain: Chain
@@ -61,7 +67,9 @@ export async function openRooms(config: Config, { sink, clock }: Outside): Promi
   await makeFolder(config.state.dir, 0o750)
   // First the spool: on a full disk it can make room for the others
   const spool = await openSpool(await spoolOptions(config), seams)
-  const ledger = await openLedger(ledgerOptions(config, seams.log), seams)
+  const watch = await openWatch(join(config.state.dir, 'alarms.json'), watchOptions(config), seams)
+  const { alarms } = watch
+  const ledger = await openLedger(ledgerOptions(config, seams.log), { ...seams, alarms })
   spool.connectJournal(ledger.connect())
   const resolver = createResolver(dnsOptions(config), clock)
   const reporting = await Reporting.open(config, { ...seams, resolver })
@@ -71,6 +79,8 @@ export async function openRooms(config: Config, { sink, clock }: Outside): Promi
   const { holdAgain } = heldCheck
   const deliver = createDeliver(deliverOptions(config, []), {
     ...seams,
+    alarms,
+    deferred: tellingDeferrals(watch),
     spool,
     resolver,
     security: transport,
@@ -79,14 +89,14 @@ export async function openRooms(config: Config, { sink, clock }: Outside): Promi
     holdAgain,
   })
   const pool = new WorkerPool({}, seams)
-  const { planner } = reporting.start(config, { spool, deliver, pool })
+  const { planner, ownMail } = reporting.start(config, { spool, deliver, pool })
   const certificates = await certificatesOf(config, seams)
   const chain = await chainOf(config, seams, { resolver, pool, reporting, certificates })
   heldCheck.use(chain)
   const recipients = new CurrentRecipients(config)
   const accept = createAccept(acceptOptions(config), {
     ...seams,
-    spool,
+    spool: tellingHolds(spool, watch),
     planner,
     chain,
     recipientList: recipients,
@@ -95,7 +105,7 @@ export async function openRooms(config: Config, { sink, clock }: Outside): Promi
   })
   const listeners = new Listeners(() => accept.handler(), seams)
   const publisher = new Publisher(seams)
-  const beside = { metrics, ledger, spool, certificates, resolver, transport, pool }
+  const beside = { metrics, ledger, spool, certificates, resolver, transport, pool, watch, ownMail }
   return { ...beside, deliver, reporting, chain, heldCheck, recipients, accept, listeners, publisher }
 }
 

@@ -5,11 +5,12 @@ import type { Chain } from '../inspect/chain.ts'
 import { certificateAlarms } from './certificates.ts'
 import { registerAlarms } from './register-alarms.ts'
 import type { Rooms } from './rooms.ts'
+import { ASKED } from './watch.ts'
 
 /** How a relay stands at one moment. */
 export interface Standing {
   readonly config: Config
-  readonly rooms: Pick<Rooms, 'listeners' | 'deliver' | 'spool' | 'certificates' | 'transport'>
+  readonly rooms: Pick<Rooms, 'listeners' | 'deliver' | 'spool' | 'certificates' | 'transport' | 'watch'>
   /** In force now. */
   readonly chain: Pick<Chain, 'health'>
   readonly phase: DaemonStatus['phase']
@@ -43,7 +44,10 @@ function alarmsOf({ config, rooms, chain, now }: Standing): string[] {
   const unwell = chain.health().filter(({ ok }) => !ok)
   const plugins = unwell.map(({ plugin, text }) => `${plugin}: ${text}`)
   const register = registerAlarms(config, now)
-  return [...plugins, ...certificateAlarms(rooms.certificates), ...register, ...rooms.transport.alarms()]
+  const asked = [...plugins, ...certificateAlarms(rooms.certificates), ...register, ...rooms.transport.alarms()]
+  // what can be asked is told as it is now; the rest as it was raised
+  const raised = rooms.watch.standing().filter(({ kind }) => !ASKED.includes(kind))
+  return [...raised.map(({ text }) => text), ...asked]
 }
 
 /** Why the process should be started anew. */

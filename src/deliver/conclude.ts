@@ -10,7 +10,7 @@ import type { Connection, Hop } from './hop.ts'
 import { type Judgement, judge } from './judge.ts'
 import type { Job } from './lane.ts'
 import type { Notices } from './notices.ts'
-import type { DeliverOptions } from './options.ts'
+import type { DeliverDeps, DeliverOptions } from './options.ts'
 import { securityFacts } from './path-security.ts'
 import { kinder, ownReply, statusOf } from './replies.ts'
 import { isFinal } from './route.ts'
@@ -23,6 +23,8 @@ export interface ConcluderPorts {
   readonly forget: (job: Job) => void
   /** Will be due then. */
   readonly due: (time: number) => void
+  /** As in `DeliverDeps`. */
+  readonly deferred?: DeliverDeps['deferred']
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -162,6 +164,8 @@ export class Concluder {
     const [only] = kinds
     metrics.count('postern_attempts_total', { outcome: kinds.length === 1 && only ? only : 'mixed' })
     for (const reply of deferred) metrics.count('postern_deferred_total', { reason: reasonOf(reply) })
+    if (deferred[0])
+      this.#ports.deferred?.({ queueId: lease.queueId, nextHop: hop?.next.name ?? null, reply: deferred[0] })
     for (const reply of failed) metrics.count('postern_failed_total', { reason: reasonOf(reply) })
     if (relayed === 0 || hop === null) return
     metrics.count('postern_relayed_total', { protocol: protocolOf(hop) }, relayed)

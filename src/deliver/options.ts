@@ -2,6 +2,7 @@ import type { Alarms } from '../alarms.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Address } from '../mail/address.ts'
+import type { Reply } from '../mail/reply.ts'
 import { EMPTY_REGISTER, type SecureRegister } from '../mail/secure-domain.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Resolver } from '../net/dns.ts'
@@ -118,6 +119,12 @@ export interface DeliverDeps {
   readonly security: Pick<TransportSecurity, 'decide'>
   /** Who hears at once that a path cannot be proven; left out, nobody: the log does. */
   readonly alarms?: Alarms
+  /** Told of each message that was put off after an attempt; `nextHop` is null where none was reached. Never throws. */
+  readonly deferred?: (found: {
+    readonly queueId: string
+    readonly nextHop: string | null
+    readonly reply: Reply
+  }) => void
   /** Where it is written down for reports to other domains (RFC 8460) how sessions over TLS went. */
   readonly tlsResults?: TlsResults
   readonly clock: Clock

@@ -144,6 +144,7 @@ export const METRICS = {
     help: 'Until the next of the secure domains expires, and which one it is; missing where there is none.',
     labels: ['domain'],
   },
+  postern_alarms: { type: 'gauge', help: 'Alarms that stand, by what they are about.', labels: ['kind'] },
   postern_log_dropped_total: { type: 'counter', help: 'Lines of the log that were lost because nothing took them.' },
   postern_metrics_misused_total: {
     type: 'counter',

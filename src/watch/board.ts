@@ -43,6 +43,7 @@ export class AlarmBoard implements Alarms {
   #sent: readonly number[]
   #changed: () => void = () => {}
   #tooMany = false
+  #closed = false
 
   /** `remembered`: what `memory.read()` gave. */
   constructor(memory: AlarmMemory, remembered: Remembered, seams: BoardSeams) {
@@ -65,6 +66,7 @@ export class AlarmBoard implements Alarms {
   }
 
   raise(key: string, text: string, facts: Readonly<Record<string, unknown>> = {}): void {
+    if (this.#closed) return
     const [name, line] = [cut(key), cut(text)]
     const known = this.#standing.get(name)
     if (known !== undefined) {
@@ -81,7 +83,7 @@ export class AlarmBoard implements Alarms {
   }
 
   clear(key: string): void {
-    this.#end(cut(key), 'alarm is over')
+    if (!this.#closed) this.#end(cut(key), 'alarm is over')
   }
 
   /** Raises what was found, and clears what else stands of that kind. `spare`: what is left standing though it was not found. */
@@ -138,8 +140,9 @@ export class AlarmBoard implements Alarms {
     return this.#sent.filter((at) => at > time)
   }
 
-  /** Resolves when what stands is on disk. */
+  /** Resolves when what stands is on disk. What ends because we do is not over: nothing counts from now on. */
   async close(): Promise<void> {
+    this.#closed = true
     this.#changed = () => {}
     this.#save()
     await this.#memory.settled()

@@ -24,6 +24,8 @@ interface Known {
   level: number
   /** Since when it is too many; null while it is not. */
   since: number | null
+  /** When it was last anywhere near too many: it is over when that was long enough ago. */
+  busyAt: number
 }
 
 /** Causes that are told apart; replies of next hops are among them, so that others could grow this. */
@@ -111,7 +113,7 @@ export class CauseCounts {
     let known = this.#known.get(cause.key)
     if (known === undefined) {
       if (this.#known.size >= MOST_CAUSES) return null
-      known = { cause, tally: new Tally(this.#options.withinMs), level: 0, since: null }
+      known = { cause, tally: new Tally(this.#options.withinMs), level: 0, since: null, busyAt: 0 }
       this.#known.set(cause.key, known)
     }
     // the example of a surge stays: whoever looks at it later finds what the first mail named
@@ -125,7 +127,8 @@ export class CauseCounts {
     const usually = known.tally.usually(now, this.#startedAt)
     if (known.since === null && isMany(this.#options, lately, usually)) known.since = now
     const half = this.#options.atLeast / 2
-    if (lately < half && known.level < half) known.since = null
+    if (lately >= half || known.level >= half) known.busyAt = now
+    if (now - known.busyAt >= this.#options.withinMs) known.since = null
     if (known.since === null) return null
     return { key: `surge ${key}`, text: this.#textOf(known, lately, usually), facts: factsOf(known, lately) }
   }

@@ -7,7 +7,7 @@ import { noSuchMessage } from '../failure.ts'
 import { readFilter, readQueueId } from '../filter.ts'
 import type { AdminPorts } from '../ports.ts'
 import { CONTENT_QUERY, QUEUE_ID_PARAMS, QUEUE_QUERY } from '../schema.ts'
-import { toApiMessage, toApiPage } from '../shapes.ts'
+import { toWaiting, toWaitingPage } from '../waiting.ts'
 
 interface QueueQuery extends ApiFilter {
   readonly cursor?: string
@@ -19,12 +19,12 @@ interface ContentRequest {
   Querystring: { by: string; part: 'header' | 'all' }
 }
 
-export function addQueueRoutes(app: FastifyInstance, { spool }: AdminPorts, log: Log): void {
+export function addQueueRoutes(app: FastifyInstance, { spool, givesUpAt }: AdminPorts, log: Log): void {
   app.get<{ Querystring: QueueQuery }>(
     '/v1/queue',
     { schema: { querystring: QUEUE_QUERY } },
     async ({ query: { cursor, limit, ...filter } }): Promise<ApiQueuePage> =>
-      toApiPage(await spool.list(readFilter(filter), { after: cursor ?? null, limit })),
+      toWaitingPage(await spool.list(readFilter(filter), { after: cursor ?? null, limit }), givesUpAt),
   )
   app.get<{ Params: { id: string } }>(
     '/v1/queue/:id',
@@ -32,7 +32,7 @@ export function addQueueRoutes(app: FastifyInstance, { spool }: AdminPorts, log:
     async ({ params }): Promise<ApiMessage> => {
       const entry = await spool.show(readQueueId(params.id))
       if (entry === null) throw noSuchMessage(params.id)
-      return toApiMessage(entry)
+      return toWaiting(entry, givesUpAt)
     },
   )
   app.get<ContentRequest>(

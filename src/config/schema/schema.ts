@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Context } from '../context.ts'
 import { key, optional, required, section } from '../fields.ts'
 import { choice, domain, duration, mailbox, text } from '../kinds.ts'
+import { alarms } from './alarms.ts'
 import { certificates } from './certificates.ts'
 import { clients } from './clients.ts'
 import { delivery, notifications, spool, state } from './delivery.ts'
@@ -108,6 +109,7 @@ const howMuchAndHow = (context: Context) => ({
     "Recipients' S/MIME certificates (postern certificate), for sensitive mail.",
   ),
   holds: key(holds, {}, 'What becomes of held messages.'),
+  alarms: key(alarms, {}, 'What operators must hear at once: in the log, the metrics, postern status, and by mail.'),
   reports: key(reports, {}, 'Daily reports of TLS and DMARC: those that we send, and those about us.'),
   publish: key(
     publish(context),

@@ -29,7 +29,10 @@ test('The queue is told oldest first, with who waits, for what, until when and w
     nextAttemptAt: '2026-11-22T13:00:00.000Z',
     attempts: 0,
     lastReply: null,
-    cause: null,
+    cause: 'waiting for the first attempt',
+    owner: 'delivery',
+    leasedUntil: null,
+    deadline: null,
     hold: null,
   })
   assert.deepEqual(found.recipients[1].hold, {

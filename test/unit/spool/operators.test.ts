@@ -104,6 +104,7 @@ test('What is shown of a message says why it waits and until when.', async (t) =
         attempts: 0,
         lastReply: null,
         cause: '10.1.2.3:25: connection refused',
+        owner: 'delivery',
         hold: null,
       },
       {
@@ -115,6 +116,7 @@ test('What is shown of a message says why it waits and until when.', async (t) =
         attempts: 0,
         lastReply: null,
         cause: null,
+        owner: 'delivery',
         hold: null,
       },
     ],

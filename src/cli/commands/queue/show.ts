@@ -3,7 +3,7 @@ import type { ApiMessage, ApiRecipient } from '../../api.ts'
 import { type DaemonOptions, withDaemonOptions } from '../../options.ts'
 import { openSession, type Session } from '../../session.ts'
 import { formatSize } from '../../text/size.ts'
-import { formatMoment, formatSpan } from '../../text/time.ts'
+import { formatDue, formatMoment, formatSpan } from '../../text/time.ts'
 import { formatNext } from './list.ts'
 
 interface ShowOptions extends DaemonOptions {
@@ -69,7 +69,7 @@ function describe(message: ApiMessage, now: number): string[] {
 }
 
 function describeRecipient(recipient: ApiRecipient, now: number): string[] {
-  const { address, destination, state, attempts, nextAttemptAt, lastReply, cause, hold } = recipient
+  const { address, destination, state, attempts, nextAttemptAt, lastReply, cause, owner = null, hold } = recipient
   const next = formatNext(recipient, now)
   const at = nextAttemptAt === null ? '' : ` (${formatMoment(nextAttemptAt)})`
   const lines = [
@@ -78,10 +78,21 @@ function describeRecipient(recipient: ApiRecipient, now: number): string[] {
     `  Goes to   ${destination}`,
     `  Attempts  ${attempts}`,
     ...(hold === null && next !== '' ? [`  Next      ${next}${at}`] : []),
+    ...(hold === null ? ends(recipient, now) : []),
+    ...(hold === null && owner !== null ? [`  Owner     ${owner}`] : []),
     ...(cause === null ? [] : [`  Cause     ${cause}`]),
     ...(lastReply === null || lastReply === cause ? [] : [`  Reply     ${lastReply}`]),
   ]
   return hold === null ? lines : [...lines, `  Held by   ${hold.owner}`, `  Until     ${holdEnd(recipient, now)}`]
+}
+
+/** When the attempt under way must have ended, and when all attempts are over. */
+function ends({ leasedUntil = null, deadline = null }: ApiRecipient, now: number): string[] {
+  const due = (at: string) => `${formatMoment(at)} (${formatDue(Date.parse(at), now)})`
+  return [
+    ...(leasedUntil === null ? [] : [`  Attempt   ends by ${due(leasedUntil)}`]),
+    ...(deadline === null ? [] : [`  Given up  ${due(deadline.at)}, then ${GIVEN_UP[deadline.afterwards]}`]),
+  ]
 }
 
 const holdEnd = ({ hold }: ApiRecipient, now: number): string =>
@@ -90,3 +101,8 @@ const holdEnd = ({ hold }: ApiRecipient, now: number): string =>
     : `${formatMoment(hold.until)} (${formatSpan(Date.parse(hold.until) - now)} left), then ${HOLD_ENDS[hold.afterwards]}`
 
 const HOLD_ENDS = { release: 'released', reject: 'returned to the sender', discard: 'discarded' } as const
+const GIVEN_UP = {
+  ...HOLD_ENDS,
+  return: 'returned to the sender',
+  drop: 'dropped: a notice goes back to nobody',
+} as const
