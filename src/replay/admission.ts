@@ -1,5 +1,6 @@
 import { checkRelay, checkSender, checkSize, checkTls, type Peer, recipientLimit, sizeLimit } from '../accept/checks.ts'
 import type { Client } from '../accept/clients.ts'
+import type { Policy } from '../accept/policy.ts'
 import { isOwnAddress } from '../accept/postmaster.ts'
 import type { Refusal } from '../accept/replies.ts'
 import type { Recorded, RecordedRecipient } from './recorded.ts'
@@ -11,15 +12,22 @@ export interface Admission {
   readonly unknown: readonly string[]
 }
 
-export const clientOf = ({ policy }: World, { address, tls }: Recorded): Client | null =>
+export const clientOf = ({ policy }: Pick<World, 'policy'>, { address, tls }: Recorded): Client | null =>
   address === null ? null : policy.clients.find(address, tls?.fingerprint ?? null)
+
+const peerOf = (policy: Policy, recorded: Recorded): Peer => ({
+  policy,
+  client: clientOf({ policy }, recorded),
+  tls: recorded.tls !== null,
+  source: '',
+})
 
 /** The relay's own checks, in their order, as far as the record and no network can answer them. */
 export function admit(world: World, recorded: Recorded, index: number, recipient: RecordedRecipient): Admission {
   if (recorded.own) return { refusal: null, unknown: [] }
-  const client = clientOf(world, recorded)
-  const peer: Peer = { policy: world.policy, client, tls: recorded.tls !== null, source: '' }
-  const unknown = [...unknownOf(peer, recorded), ...(client === null ? world.blind : world.blind.filter(isForAll))]
+  const peer = peerOf(world.policy, recorded)
+  const blind = peer.client === null ? world.blind : world.blind.filter(isForAll)
+  const unknown = [...unknownOf(peer, recorded), ...unknownOfSplit(peer, recorded, world), ...blind]
   const size = checkedSize(peer, recorded)
   if (typeof size === 'string') unknown.push(size)
   const refusal =
@@ -32,15 +40,19 @@ export function admit(world: World, recorded: Recorded, index: number, recipient
 
 const isForAll = (blind: string): boolean => !blind.startsWith('limits.outside')
 
-function unknownOf({ client, policy }: Peer, { sender, name, address, recipients, split }: Recorded): string[] {
+function unknownOf({ client, policy }: Peer, { sender, name, address }: Recorded): string[] {
   const reverse = client === null && policy.options.outside.reverseName === 'require' && name === null
-  const most = client?.recipients ?? policy.options.limits.recipients
   return [
     ...(address === null ? ['clients: the address that it came from is not on record'] : []),
     ...(sender === undefined && client?.senders ? ['senders: the sender is not on record'] : []),
     ...(reverse ? ['limits.outside.reverseDns: the DNS is not asked'] : []),
-    ...(split && recipients.length <= most ? [`recipients: other parts of the message count towards ${most}`] : []),
   ]
+}
+
+/** Recipients in other parts of the same message count too, and which those are is not on record. */
+function unknownOfSplit(peer: Peer, recorded: Recorded, { before }: World): string[] {
+  const isLower = recorded.split && recipientLimit(peer) < recipientLimit(peerOf(before, recorded))
+  return isLower ? ['recipients: fewer may be given, and how many the whole message had is not on record'] : []
 }
 
 /** What is not decided by is left as a client that says nothing of it would. */

@@ -38,6 +38,8 @@ export interface WorldLink {
 export interface World {
   readonly options: WorldOptions
   readonly policy: Policy
+  /** Of the configuration in force. */
+  readonly before: Policy
   readonly recipients: Recipients
   readonly links: readonly WorldLink[]
   /** What nobody can tell of any message from outside, or of any at all, beside the configuration in force. */
@@ -57,7 +59,8 @@ export function createWorld(options: WorldOptions, inForce: WorldOptions, clock:
   }
   return {
     options,
-    policy: compilePolicy(options.accept, noChain(options.accept, clock)),
+    policy: policyOf(options.accept, clock),
+    before: policyOf(inForce.accept, clock),
     // a domain's own server is not asked: it knew the recipients then
     recipients: new Recipients(options.recipientList, { lookup: () => 'exists' }, clock),
     links,
@@ -66,9 +69,10 @@ export function createWorld(options: WorldOptions, inForce: WorldOptions, clock:
   }
 }
 
-function noChain({ limits }: AcceptOptions, clock: Clock) {
-  const { headerBytes: bytes, headerFields: fields, size: content } = limits
-  return createChain([], { bytes, fields, content }, { clock, log: silentLog, metrics: noMetrics })
+function policyOf(accept: AcceptOptions, clock: Clock): Policy {
+  const { headerBytes: bytes, headerFields: fields, size: content } = accept.limits
+  const seams = { clock, log: silentLog, metrics: noMetrics }
+  return compilePolicy(accept, createChain([], { bytes, fields, content }, seams))
 }
 
 /** The same plugin with the same options, whatever its mode and its conditions are. */
