@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { checkCertificates } from './certificates.ts'
 import type { Finding } from './finding.ts'
 import { checkAddresses, checkHostname, checkPlugins, checkState } from './machine.ts'
+import { checkPublish } from './publish.ts'
 import { checkSecureDomains } from './secure-domains.ts'
 import { checkSigningKeys } from './signing-keys.ts'
 
@@ -15,6 +16,7 @@ export async function checkEnvironment(config: Config, clock: Clock = systemCloc
     checkHostname(config),
     checkSecureDomains(config, clock.now()),
     guarded('tls', checkCertificates(config, clock.now())),
+    guarded('publish', checkPublish(config, clock.now())),
     guarded('inspect', checkPlugins(config)),
     guarded('inspect', checkSigningKeys(config)),
     guarded('state', checkState(config)),

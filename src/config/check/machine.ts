@@ -108,6 +108,8 @@ export async function checkAddresses(config: Config): Promise<Finding[]> {
     host: address,
     port,
   }))
+  for (const [i, place] of (config.publish.mtaSts?.listen ?? []).entries())
+    places.push({ key: `publish.mtaSts.listen[${i}]`, ...place })
   if (config.metrics.listen !== null) places.push({ key: 'metrics.listen', ...config.metrics.listen })
   const running = await answers(config.admin.socket)
   const findings: Finding[] = []
