@@ -46,11 +46,6 @@ export class Publisher {
     this.#seams = seams
   }
 
-  /** Where policies are served. */
-  get addresses(): { readonly address: string; readonly port: number }[] {
-    return [...this.#servers.values()].map(({ address, port }) => ({ address, port }))
-  }
-
   /** Opens what is new, and changes nothing yet. Rejects, in words for an operator, with nothing left open. */
   async prepare(config: Config): Promise<PreparedPublication> {
     const wanted = config.publish.mtaSts?.listen ?? []

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
@@ -105,10 +106,13 @@ function serverOptions(current: () => PolicyServerOptions, limits: PolicyServerL
   }
 }
 
-/** What of TLS belongs to the server and not to its certificate. */
+/**
+ * What of TLS belongs to the server and not to its certificate. Without tickets: nobody comes back within a week, and
+ * their key would be as old as the listener.
+ */
 function protocol({ minVersion, ciphers }: PolicyServerOptions) {
   const { cert, key, ...rest } = serverContextOptions({ minVersion, ciphers }, { cert: '', key: '', ca: null })
-  return rest
+  return { ...rest, secureOptions: (rest.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
 }
 
 /** Counts clients, and knows the connections whose handshake has not ended, which the HTTP server does not. */
