@@ -7,6 +7,7 @@ import { noMetrics } from '../../src/metrics.ts'
 import type { QueueFilter, Spool } from '../../src/spool/contract.ts'
 import { openSpool } from '../../src/spool/open.ts'
 import { temporaryFolder } from '../../test/support/folder.ts'
+import { looks } from '../lib/bench/look.ts'
 import { memoryOf } from '../lib/bench/memory.ts'
 import { type Bench, median, type Row } from '../lib/bench/part.ts'
 
@@ -47,6 +48,7 @@ export async function bench(bench: Bench): Promise<Row[]> {
   ]
   for (const [name, filter] of Object.entries(FILTERS)) rows.push(...(await lists(spool, name, filter)))
   memory.push(memoryOf(process.pid).nowMiB - before)
+  rows.push(...(await looks(spool)))
   const stall = await stallOfAction(spool)
   memory.push(memoryOf(process.pid).nowMiB - before)
   rows.push({ name: 'longest stall of put while all are held', value: stall, unit: 'ms', goal: { atMost: 100 } })
