@@ -1,3 +1,4 @@
+import { proveClock } from '../lib/prove/crash/clock.ts'
 import { proveKills } from '../lib/prove/crash/kills.ts'
 import type { Amounts, Proof, Prover } from '../lib/prove/part.ts'
 import { provePowerLoss } from '../lib/prove/powerloss/proof.ts'
@@ -8,12 +9,15 @@ export const amounts: Amounts = {
   kills: { long: 5000, short: 40, help: 'times that the daemon is killed' },
   states: { long: 600, short: 24, help: 'moments at which the power is lost' },
   recorded: { long: 4000, short: 1200, help: 'messages of the run that they are taken from' },
+  clock: { long: 1, short: 1, help: '0 leaves the jumps of the clock out' },
   controls: { long: 12, short: 6, help: 'power losses of each control, in which syncs lie' },
 }
 
 export async function prove(prover: Prover): Promise<Proof> {
   const proofs: Proof[] = []
-  for (const each of [proveKills, provePowerLoss]) proofs.push(await each(prover))
+  if (prover.amount('kills') > 0) proofs.push(await proveKills(prover))
+  if (prover.amount('states') > 0) proofs.push(await provePowerLoss(prover))
+  if (prover.amount('clock') > 0) proofs.push(await proveClock(prover))
   return {
     tables: proofs.flatMap(({ tables }) => tables),
     promises: proofs.flatMap(({ promises }) => promises),

@@ -90,6 +90,14 @@ export class Disk {
     write(this.#root, target)
   }
 
+  /** Every file as the running system sees it. */
+  *files(folder: DiskFolder = this.#root, path = ''): Generator<{ readonly path: string; readonly bytes: Buffer }> {
+    for (const [name, node] of folder.names) {
+      if (node instanceof DiskFolder) yield* this.files(node, join(path, name))
+      else yield { path: join(path, name), bytes: node.now }
+    }
+  }
+
   #open({ at, name, created, emptied, folder, handle }: Traced & { readonly kind: 'open' }): void {
     const known = this.#lookUp(name)
     const node = known ?? (folder ? new DiskFolder() : new DiskFile())

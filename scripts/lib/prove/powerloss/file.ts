@@ -34,6 +34,13 @@ export class DiskFile {
     this.#length = image.length
   }
 
+  /** As the running system sees it. */
+  get now(): Buffer {
+    const image = new Image(Buffer.from(this.#synced.subarray(0, this.#length)), this.#length)
+    for (const change of this.#pending) image.apply(change)
+    return image.result
+  }
+
   /** What may be found of it after the power failed now. */
   afterPowerLoss(luck: Luck, random: Random): Buffer {
     const image = new Image(Buffer.from(this.#synced.subarray(0, this.#length)), this.#length)

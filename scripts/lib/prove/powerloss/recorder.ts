@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ import { Account } from '../crash/account.ts'
 import { type Kind, usualKind } from '../crash/mail.ts'
 import { Senders } from '../crash/senders.ts'
 import { Missing } from '../part.ts'
+import { Disk } from './disk.ts'
 import { createTrace, memoryFolder, readTrace, type Traced } from './trace.ts'
 
 const SOURCE = fileURLToPath(new URL('record.c', import.meta.url))
@@ -80,5 +81,20 @@ export async function record(scope: Scope, library: string, messages: number, li
   account.isFull = false
   await load('b', usualKind)
   await daemon.stop()
-  return { events: readTrace(trace), acknowledged, config }
+  const events = readTrace(trace)
+  checkNothingEscaped(events, daemon.folder)
+  return { events, acknowledged, config }
+}
+
+/** The trace must make exactly the files that are there. Throws if something was done that it does not tell. */
+function checkNothingEscaped(events: readonly Traced[], folder: string): void {
+  const disk = new Disk()
+  for (const event of events) disk.apply(event)
+  for (const { path, bytes } of disk.files()) {
+    const real = join(folder, path)
+    // Of the configuration the trace knows the name alone: it was there before
+    if (real.endsWith('.yaml')) continue
+    if (!existsSync(real)) throw new Error(`the trace has ${path}, which is not there`)
+    if (!readFileSync(real).equals(bytes)) throw new Error(`the trace tells of ${path} otherwise than the disk`)
+  }
 }
