@@ -27,7 +27,12 @@ export function admit(world: World, recorded: Recorded, index: number, recipient
   if (recorded.own) return { refusal: null, unknown: [] }
   const peer = peerOf(world.policy, recorded)
   const blind = peer.client === null ? world.blind : world.blind.filter(isForAll)
-  const unknown = [...unknownOf(peer, recorded), ...unknownOfSplit(peer, recorded, world), ...blind]
+  const unknown = [
+    ...unknownOf(peer, recorded),
+    ...unknownOfSplit(peer, recorded, world),
+    ...unknownOfAsked(world, recipient),
+    ...blind,
+  ]
   const size = checkedSize(peer, recorded)
   if (typeof size === 'string') unknown.push(size)
   const refusal =
@@ -53,6 +58,12 @@ function unknownOf({ client, policy }: Peer, { sender, name, address }: Recorded
 function unknownOfSplit(peer: Peer, recorded: Recorded, { before }: World): string[] {
   const isLower = recorded.split && recipientLimit(peer) < recipientLimit(peerOf(before, recorded))
   return isLower ? ['recipients: fewer may be given, and how many the whole message had is not on record'] : []
+}
+
+/** A domain's own server knew who was taken only where it was asked then. */
+function unknownOfAsked({ policy, before }: World, { address: { domain } }: RecordedRecipient): string[] {
+  const isAsked = ({ options }: Policy) => options.domains.get(domain)?.recipients === 'ask'
+  return isAsked(policy) && !isAsked(before) ? ["recipients: ask: the domain's own server was not asked then"] : []
 }
 
 /** What is not decided by is left as a client that says nothing of it would. */

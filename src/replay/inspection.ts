@@ -51,8 +51,11 @@ function judged(link: WorldLink, of: Case): { readonly verdict: Verdict; readonl
   const judgement = judge(of, isSame)
   if ('verdict' in judgement) return { verdict: applyMode(entry.name, entry.mode, judgement.verdict), unknown: [] }
   const why = of.recorded.isCut ? 'there was no room on record for what all plugins said' : judgement.unknown
-  return { verdict: CONTINUE, unknown: [`plugin ${nameOf(link)}: ${why}`] }
+  return { verdict: CONTINUE, unknown: [`${WORDS[link.is]} ${nameOf(link)}: ${why}`] }
 }
+
+/** Only a doubt in the same words cancels out. */
+const WORDS = { same: 'plugin', changed: 'changed plugin', new: 'new plugin' } as const
 
 const nameOf = ({ entry: { name, module } }: WorldLink): string => (module === null ? name : `module ${module}`)
 

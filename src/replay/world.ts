@@ -32,6 +32,8 @@ export interface WorldLink {
   readonly judge: Judge
   /** Its options are those of the configuration in force. */
   readonly isSame: boolean
+  /** Beside the configuration in force: whether what cannot be told of it cannot be told there either. */
+  readonly is: 'same' | 'changed' | 'new'
 }
 
 /** A configuration made ready to judge by. */
@@ -55,7 +57,8 @@ export function createWorld(options: WorldOptions, inForce: WorldOptions, clock:
   const links: WorldLink[] = []
   for (const entry of options.plugins) {
     const isSame = isUnchanged(entry, options, inForce)
-    links.push({ entry, when: compileWhen(entry.when), judge: judgeOf(entry, options, inForce), isSame })
+    const judge = judgeOf(entry, options, inForce)
+    links.push({ entry, when: compileWhen(entry.when), judge, isSame, is: standingOf(entry, isSame, inForce) })
   }
   return {
     options,
@@ -75,9 +78,18 @@ function policyOf(accept: AcceptOptions, clock: Clock): Policy {
   return compilePolicy(accept, createChain([], { bytes, fields, content }, seams))
 }
 
+const counterpart = ({ name, module }: PluginEntry, { plugins }: WorldOptions): PluginEntry | undefined =>
+  plugins.find((each) => each.name === name && each.module === module)
+
+function standingOf(entry: PluginEntry, isSame: boolean, inForce: WorldOptions): WorldLink['is'] {
+  const before = counterpart(entry, inForce)
+  if (before === undefined) return 'new'
+  return isSame && before.mode === entry.mode ? 'same' : 'changed'
+}
+
 /** The same plugin with the same options, whatever its mode and its conditions are. */
 function isUnchanged(entry: PluginEntry, options: WorldOptions, inForce: WorldOptions): boolean {
-  const before = inForce.plugins.find(({ name, module }) => name === entry.name && module === entry.module)
+  const before = counterpart(entry, inForce)
   if (before === undefined || !isDeepStrictEqual(before.options, entry.options)) return false
   // it protects the domains of ours too
   return (

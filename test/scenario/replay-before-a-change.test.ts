@@ -210,7 +210,7 @@ test('An operator sees what a configuration would have made of the mail of the l
     const attachments = { attachments: { when: { direction: ['outbound'] } } }
     const { code, report } = await replay({ inspect: [...(config.inspect as object[]), attachments] })
     assert.deepEqual([code, said(report), report.doubtful], [1, [], 2])
-    assert.match(report.doubts[0]?.what ?? '', /^plugin attachments: .*content/)
+    assert.match(report.doubts[0]?.what ?? '', /^new plugin attachments: .*content/)
   })
 
   await t.test('in words, as a table, and without the daemon', async () => {

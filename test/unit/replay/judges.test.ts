@@ -57,11 +57,18 @@ test('a scanner that did not answer is judged by what is to happen then', () => 
 
 test('a plugin that was not asked leaves a doubt where it would be asked, and none elsewhere', () => {
   const when = { direction: ['inbound'] as const, clients: null, senders: null, recipients: null }
-  const doubt = ['doubt: plugin spam: it was not asked then, and cannot be without the content']
+  const doubt = ['doubt: new plugin spam: it was not asked then, and cannot be without the content']
   assert.deepEqual(changed([], spam({}), {}), doubt)
   assert.deepEqual(changed([], spam({}, { when }), {}), [])
   assert.deepEqual(changed([], spam({}, { when }), outside), doubt)
   assert.deepEqual(changed([], spam({}, { mode: 'observe' }), {}), [])
+})
+
+test('what cannot be told of a plugin is in doubt where it changes, and not where it stays', () => {
+  assert.deepEqual(changed(spam({ hold: 9 }), spam({ hold: 9 }), {}), [])
+  const doubt = ['doubt: changed plugin spam: it was not asked then, and cannot be without the content']
+  assert.deepEqual(changed(spam({ hold: 9 }), spam({ hold: 8 }), {}), doubt)
+  assert.deepEqual(changed(spam({}, { mode: 'tag' }), spam({}), {}), doubt)
 })
 
 test('a virus is refused, held or removed as the new options say', () => {
@@ -72,7 +79,7 @@ test('a virus is refused, held or removed as the new options say', () => {
   ])
   assert.deepEqual(
     changed(virus('hold'), virus('remove'), found).at(-1),
-    'doubt: plugin virus: whether the virus can be removed is not on record',
+    'doubt: changed plugin virus: whether the virus can be removed is not on record',
   )
   const clean = { inspection: [result('virus')] }
   assert.deepEqual(changed(virus('hold'), virus('reject'), clean), [])
@@ -133,7 +140,7 @@ test('a list of senders is read as it is now', (t) => {
 test('what the options of a plugin make of content it saw long ago is never guessed', () => {
   const found = { inspection: [result('headers', {}, { verdict: 'tag', reason: 'long lines' })] }
   const doubt = changed([plugin('headers')], [plugin('headers', { longLines: 'reject' })], found)
-  assert.match(doubt.at(-1) ?? '', /^doubt: plugin headers: its options changed/)
+  assert.match(doubt.at(-1) ?? '', /^doubt: changed plugin headers: its options changed/)
   assert.deepEqual(changed([plugin('headers')], [plugin('headers', {}, { mode: 'observe' })], found), [
     'marks: headers > none',
   ])
@@ -194,6 +201,14 @@ test('recipients over the new limit are refused, and only those', () => {
     list.map(({ recipient, to }) => [recipient, to]),
     [['c@next.test', 'deferred: recipients (452 4.5.3)']],
   )
+})
+
+test('recipients that a server is to be asked about leave a doubt, unless it was asked then', () => {
+  const by = (recipients: 'any' | 'ask') =>
+    worldOptions({ accept: { clients: [A], domains: new Map([['next.test', { recipients }]]) } })
+  assert.match(compared(by('any'), by('ask'), [recorded()]).doubts[0]?.what ?? '', /^recipients: ask: /)
+  assert.deepEqual(compared(by('ask'), by('ask'), [recorded()]).doubts, [])
+  assert.deepEqual(compared(by('ask'), by('any'), [recorded()]).doubts, [])
 })
 
 test('of a message that was split, nobody counts the recipients of the other parts', () => {
