@@ -7,6 +7,7 @@ const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   spool: ({ spool }) => spool,
   ledger: ({ ledger }) => ledger,
   dns: ({ dns }) => dns,
+  'delivery.mtaStsTimeout': ({ delivery }) => delivery.mtaStsTimeout,
   'certificates.file': ({ certificates }) => certificates.file,
   'admin.socket': ({ admin }) => admin,
   'metrics.listen': ({ metrics }) => metrics,

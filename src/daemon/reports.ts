@@ -10,7 +10,7 @@ import { REPORT_LIMITS, type ReportsOptions } from '../reports/options.ts'
 /** What the room of reports goes by, from the configuration. */
 export function reportsOptions(config: Config): ReportsOptions {
   const { organisation, from, contact, tls, dmarc, spread, keep } = config.reports
-  const { privateAddresses, ...tlsReports } = tls
+  const { privateAddresses, postTimeout, ...tlsReports } = tls
   return {
     path: join(config.state.dir, 'reports.db'),
     hostname: config.hostname,
@@ -23,7 +23,7 @@ export function reportsOptions(config: Config): ReportsOptions {
     spreadMs: spread,
     privateAddresses,
     authservId: authservIdOf(config),
-    limits: REPORT_LIMITS,
+    limits: { ...REPORT_LIMITS, postTimeoutMs: postTimeout },
   }
 }
 

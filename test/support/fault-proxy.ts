@@ -20,6 +20,8 @@ export interface FaultProxyOptions {
   readonly random?: () => number
   /** Sees what goes through, after its fault. `connection` counts from 0. */
   readonly tap?: (direction: Direction, bytes: Buffer, connection: number) => void
+  /** Told of each fault as it happens. */
+  readonly onFault?: (fault: Fault, connection: number) => void
 }
 
 /** What a proxy has done. */
@@ -70,7 +72,7 @@ export class FaultProxy {
   }
 
   #take(near: Socket): void {
-    const { to, plan, tested, holdMs = HOLD_MS, random = Math.random, tap } = this.#options
+    const { to, plan, tested, holdMs = HOLD_MS, random = Math.random, tap, onFault } = this.#options
     const nth = this.tally.connections++
     const far = connect({ ...to, allowHalfOpen: true, noDelay: true } as NetConnectOpts)
     const link = new FaultyLink({
@@ -82,6 +84,7 @@ export class FaultProxy {
       random,
       tally: this.tally,
       tap: (direction, bytes) => tap?.(direction, bytes, nth),
+      onFault: (fault) => onFault?.(fault, nth),
     })
     this.#links.add(link)
     void link.closed.then(() => this.#links.delete(link))

@@ -30,6 +30,7 @@ export interface LinkOptions {
   readonly random: () => number
   readonly tally: FaultTally
   readonly tap: (direction: Direction, bytes: Buffer) => void
+  readonly onFault: (fault: Fault) => void
 }
 
 /** So many bytes are dripped or cut to pieces; then all goes on as it comes. */
@@ -115,8 +116,9 @@ export class FaultyLink {
   }
 
   async #happen(fault: Fault, rest: Buffer): Promise<void> {
-    const { tally } = this.#options
+    const { tally, onFault } = this.#options
     this.#fault = null
+    onFault(fault)
     tally.faults.set(fault.kind, (tally.faults.get(fault.kind) ?? 0) + 1)
     if (DEADLY.includes(fault.kind)) void this.#watch(fault)
     if (fault.kind === 'drip' || fault.kind === 'split') this.#slow = { left: SLOW_BYTES, kind: fault.kind }
@@ -133,7 +135,7 @@ export class FaultyLink {
     else {
       this.#over = true
       for (const socket of [near, far]) {
-        if (kind === 'reset') socket.resetAndDestroy()
+        if (kind === 'reset') reset(socket)
         else socket.end()
       }
     }
@@ -212,8 +214,14 @@ export class FaultyLink {
 
   #broken(socket: Socket, other: Socket): void {
     if (socket === this.#tested) this.#testedLeft = true
-    if (!this.#hides(socket)) other.resetAndDestroy()
+    if (!this.#hides(socket)) reset(other)
   }
+}
+
+/** Unix sockets know no RST: unread bytes do the same to them. */
+function reset(socket: Socket): void {
+  if (socket.remoteAddress === undefined) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 const gone = (socket: Socket): Promise<unknown> =>

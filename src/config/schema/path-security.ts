@@ -1,5 +1,5 @@
 import { type Field, key, list, required, section, value } from '../fields.ts'
-import { domain, flag, text } from '../kinds.ts'
+import { domain, duration, flag, text } from '../kinds.ts'
 
 /** A day such as 2027-03-31, as milliseconds since 1970: midnight UTC at its start. */
 const day = (): Field<number> =>
@@ -25,6 +25,11 @@ export const pathSecurity = {
     'Whether TLSA records of next hops bind (DANE, RFC 7672). They can only be had where dns.validating is true.',
   ),
   mtaSts: key(flag(), true, 'Whether policies that domains publish over HTTPS bind (MTA-STS, RFC 8461).'),
+  mtaStsTimeout: key(
+    duration('1s', '5m'),
+    '30s',
+    'How long fetching such a policy may take, with the DNS. RFC 8461 suggests a minute at the most.',
+  ),
   clearText: key(
     list(exception, { max: 1000 }),
     [],

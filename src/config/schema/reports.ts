@@ -17,6 +17,7 @@ const tls = section({
     false,
     'Post reports also to hosts with private addresses. A domain may name any host to post its reports to.',
   ),
+  postTimeout: key(duration('1s', '10m'), '30s', 'How long posting one report may take.'),
 })
 
 const dmarc = section({

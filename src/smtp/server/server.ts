@@ -12,6 +12,7 @@ import type {
   SmtpServerOptions,
   WireRemote,
 } from './contract.ts'
+import { mergeLimits } from './limits.ts'
 import { FAILED, wireText } from './replies.ts'
 
 // How often the clock is looked at, for all connections in turn: none has a timer of its own
@@ -64,6 +65,7 @@ export class WireServer extends SMTPServer {
     const options = { ...this.settings.options, ...change }
     if (options.tls.mode !== this.settings.options.tls.mode) throw new RangeError('the TLS mode cannot change')
     this.options.requestCert = wantsCertificate(options)
+    this.options.socketTimeout = proxyHeaderMs(options)
     this.settings.options = options
   }
 
@@ -192,6 +194,9 @@ class CurrentContext extends Map<string, SecureContext> {
 
 const wantsCertificate = ({ tls }: SmtpServerOptions): boolean => tls.mode !== 'none' && tls.requestCert === true
 
+/** The library waits for a PROXY header by itself, as long as for any other line: before it there is no session. */
+const proxyHeaderMs = ({ limits }: SmtpServerOptions): number => mergeLimits(limits).idleMs
+
 function libraryOptions(options: SmtpServerOptions): SMTPServerOptions {
   const implicit = options.tls.mode === 'implicit'
   return {
@@ -205,6 +210,7 @@ function libraryOptions(options: SmtpServerOptions): SMTPServerOptions {
     // Judged by fingerprint, not by issuer
     rejectUnauthorized: false,
     useProxy: [...(options.proxies ?? [])],
+    socketTimeout: proxyHeaderMs(options),
   }
 }
 

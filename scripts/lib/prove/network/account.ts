@@ -9,7 +9,12 @@ export class Account {
   readonly arrived = new Map<string, number>()
   /** Ids of which the virus scanner was sent the beginning. */
   readonly handedToScanner = new Set<string>()
-  altered = 0
+  /** Ids of messages that the network itself may have damaged on their way in; their clients never heard of a 250. */
+  readonly garbled = new Set<string>()
+  /** What arrived otherwise than it was written, though nobody garbled it. */
+  readonly altered: string[] = []
+  /** What arrived as the network had garbled it. */
+  garbledArrived = 0
   viruses = 0
   virusesAcknowledged = 0
   notices = 0
@@ -17,7 +22,8 @@ export class Account {
   readonly refusals = new Map<string, number>()
   /** Everything else that clients heard or met. */
   readonly troubles = new Map<string, number>()
-  sent = 0
+  /** Ids of all messages that clients began with. */
+  readonly begun = new Set<string>()
 
   acknowledge({ id, infected }: ProofMail): void {
     if (infected) this.virusesAcknowledged++
@@ -38,8 +44,15 @@ export class Account {
     }
     const id = idIn(content)
     if (holdsVirus(content)) this.viruses++
-    if (id === null || !isWhole(content)) this.altered++
+    if (id === null || !isWhole(content)) this.#takeDamaged(id ?? '(none)')
     else this.arrived.set(id, (this.arrived.get(id) ?? 0) + 1)
+  }
+
+  /** An id that nobody sent is one that was garbled itself. */
+  #takeDamaged(id: string): void {
+    const known = this.begun.has(id)
+    if ((known && !this.garbled.has(id)) || this.acknowledged.has(id)) this.altered.push(id)
+    else this.garbledArrived++
   }
 
   get lost(): readonly string[] {

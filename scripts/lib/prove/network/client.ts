@@ -78,7 +78,7 @@ export class ProofClient {
   async #message(line: Dialogue, isStranger: boolean): Promise<void> {
     const { random, account, name, recipients, own } = this.#options
     const mail: ProofMail = makeMail(`${name}-${++this.#messages}`, random)
-    account.sent++
+    account.begun.add(mail.id)
     await line.say(`MAIL FROM:<proof@${isStranger ? 'elsewhere' : 'client'}.test>\r\n`, '250')
     await line.say(`RCPT TO:<${random.pick(isStranger ? own : recipients)}>\r\n`, '250')
     await line.say('DATA\r\n', '354')

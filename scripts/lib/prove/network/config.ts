@@ -47,6 +47,8 @@ export const TIME_OUTS: readonly (readonly [pair: string, phase: string, key: st
   ['every plugin', 'a message', 'inspect.*.deadline', '5s'],
   ['DNS', 'one question to one server', 'dns.timeout', '300ms'],
   ['DNS', 'an answer, all attempts', 'dns.deadline', '1s'],
+  ['an MTA-STS policy', 'DNS and HTTPS', 'delivery.mtaStsTimeout', '1s'],
+  ['a report', 'posting it', 'reports.tls.postTimeout', '1s'],
 ]
 
 /** Such keys of one section, without its name. */
@@ -85,7 +87,7 @@ export function proofConfig(options: ProofConfig): DaemonConfig {
       delayNotice: 'off',
       connections: { ...section('queue.connections.'), messages: 4 },
     },
-    delivery: { families: ['ipv4'], timeouts: section('delivery.timeouts.') },
+    delivery: { families: ['ipv4'], ...section('delivery.'), timeouts: section('delivery.timeouts.') },
     dns: { servers: [`127.0.0.1:${options.dns}`], validating: options.validating, ...section('dns.'), cache: 0 },
     inspect: [
       { virus: { clamd: options.clamd, ...SOON, ...section('inspect.virus.') } },
@@ -97,6 +99,7 @@ export function proofConfig(options: ProofConfig): DaemonConfig {
         },
       },
     ],
+    reports: { tls: section('reports.tls.') },
     metrics: { listen: 'off' },
     log: { level: 'error' },
   }

@@ -16,12 +16,14 @@ export interface PlanOptions {
   readonly weather: Weather
   /** Whether bytes of the tested side's own may be garbled: only where TLS would notice, or nobody confirms them. */
   readonly garbageUp: boolean
+  /** One of these is drawn, and then a byte up to it. By default where dialogues of SMTP and HTTP have them. */
+  readonly places?: readonly number[] | undefined
 }
 
 const KINDS: readonly FaultKind[] = ['delay', 'drip', 'split', 'garbage', 'mute', 'half-open', 'close', 'reset']
 
 /** Where a fault comes most often: at once, in the dialogue, in the handshake or content. */
-const PLACES: readonly number[] = [0, 60, 400, 400, 3000, 6000]
+const PLACES: readonly number[] = [0, 20, 60, 400, 400, 3000, 6000]
 const LONGEST_DELAY_MS = 1500
 
 export const randomFor = (seed: number, name: string): Random =>
@@ -31,16 +33,16 @@ export const randomFor = (seed: number, name: string): Random =>
 export function connectionPlan(options: PlanOptions): () => Fault | null {
   const random = randomFor(options.seed, options.name)
   return () => {
-    const fault = drawFault(random, options.garbageUp)
+    const fault = drawFault(random, options.places ?? PLACES, options.garbageUp)
     const isHit = random.chance(options.percent / 100)
     return options.weather.foul && isHit ? fault : null
   }
 }
 
-function drawFault(random: Random, garbageUp: boolean): Fault {
+function drawFault(random: Random, places: readonly number[], garbageUp: boolean): Fault {
   const kind = random.pick(KINDS)
   const direction = random.chance(0.5) ? 'up' : 'down'
-  const afterBytes = random.below(1 + random.pick(PLACES))
+  const afterBytes = random.below(1 + random.pick(places))
   const delayMs = 1 + random.below(LONGEST_DELAY_MS)
   const may = kind !== 'garbage' || garbageUp
   return { kind, direction: may ? direction : 'down', afterBytes, delayMs }

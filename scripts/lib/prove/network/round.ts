@@ -33,7 +33,7 @@ export interface Round {
 }
 
 /** A dead connection must be given up long before; on a busy machine, too. */
-const HOLD_MS = 20_000
+const HOLD_MS = 15_000
 const WARM_UP = 60
 const DRAIN_MS = 120_000
 const QUIET_MS = 40_000

@@ -103,7 +103,12 @@ interface Places {
   readonly secure: Sink
 }
 
-type Ends = Pick<FaultProxyOptions, 'to' | 'tested' | 'path' | 'tap'>
+/** A look at its health is a few bytes, a message some thousand. */
+const CLAMD_PLACES: readonly number[] = [0, 10, 20, 40, 400, 3000]
+
+type Ends = Pick<FaultProxyOptions, 'to' | 'tested' | 'path' | 'tap' | 'onFault'> & {
+  readonly places?: readonly number[]
+}
 
 async function startProxies(
   scope: Scope,
@@ -114,35 +119,57 @@ async function startProxies(
   const make = (name: Pair, percent: number, garbageUp: boolean, more: Ends) => {
     const label = `${name} ${options.validating}`
     const random = randomFor(options.seed, `${label} bytes`)
-    const plan = connectionPlan({ ...options, name: label, percent, garbageUp })
+    const plan = connectionPlan({ ...options, name: label, percent, garbageUp, places: more.places })
     return startFaultProxy(scope, { plan, holdMs: options.holdMs, random: () => random.next(), ...more })
   }
   const far = { tested: 'far' } as const
   const near = { tested: 'near' } as const
   const here = (to: number, localAddress = '127.0.0.1') => ({ to: { host: '127.0.0.1', port: to, localAddress } })
-  const clamd = { to: { path: scanners.clamd }, ...near }
+  const clamd = { to: { path: scanners.clamd }, ...near, places: CLAMD_PLACES }
   return {
-    client: await make('client', 60, true, { ...here(port), ...far }),
-    stranger: await make('stranger', 60, true, { ...here(port, '127.0.0.2'), ...far }),
-    'next hop': await make('next hop', 40, false, { ...here(clear.port), ...near }),
-    'next hop, TLS': await make('next hop, TLS', 40, true, { ...here(secure.port), ...near }),
-    'clamd (1)': await make('clamd (1)', 15, false, { ...clamd, tap: scannedTap(account), path: clamdPath }),
-    'clamd (2)': await make('clamd (2)', 15, false, { ...clamd, tap: scannedTap(account) }),
+    client: await make('client', 40, true, { ...here(port), ...far, ...garbledTap(account) }),
+    stranger: await make('stranger', 40, true, { ...here(port, '127.0.0.2'), ...far, ...garbledTap(account) }),
+    'next hop': await make('next hop', 50, false, { ...here(clear.port), ...near }),
+    'next hop, TLS': await make('next hop, TLS', 50, true, { ...here(secure.port), ...near }),
+    'clamd (1)': await make('clamd (1)', 50, false, { ...clamd, ...scannedTap(account), path: clamdPath }),
+    'clamd (2)': await make('clamd (2)', 50, false, { ...clamd, ...scannedTap(account) }),
     'rspamd (1)': await make('rspamd (1)', 15, false, { ...here(scanners.rspamd), ...near }),
     'rspamd (2)': await make('rspamd (2)', 15, false, { ...here(scanners.rspamd), ...near }),
+  }
+}
+
+/** Notes the ids of messages whose beginning went to clamd. */
+function scannedTap(account: Account): Pick<FaultProxyOptions, 'tap'> {
+  const hear = listener((id) => account.handedToScanner.add(id))
+  return { tap: (direction, bytes, connection) => direction === 'up' && hear(bytes, connection) }
+}
+
+/** Notes the ids that garbage in clear may have damaged: the one before it, and what follows on the same connection. */
+function garbledTap(account: Account): Pick<FaultProxyOptions, 'tap' | 'onFault'> {
+  const last = new Map<number, string>()
+  const dirty = new Set<number>()
+  const hear = listener((id, connection) => {
+    last.set(connection, id)
+    if (dirty.has(connection)) account.garbled.add(id)
+  })
+  return {
+    tap: (direction, bytes, connection) => direction === 'up' && hear(bytes, connection),
+    onFault({ kind, direction }, connection) {
+      if (kind !== 'garbage' || direction !== 'up') return
+      dirty.add(connection)
+      account.garbled.add(last.get(connection) ?? '')
+    },
   }
 }
 
 /** Header fields may be cut anywhere. */
 const OVERLAP = 400
 
-/** Notes the ids of messages whose beginning went to clamd. */
-function scannedTap(account: Account): FaultProxyOptions['tap'] & object {
+function listener(found: (id: string, connection: number) => unknown): (bytes: Buffer, connection: number) => void {
   const tails = new Map<number, string>()
-  return (direction, bytes, connection) => {
-    if (direction !== 'up') return
+  return (bytes, connection) => {
     const text = (tails.get(connection) ?? '') + bytes.toString('latin1')
-    for (const [, id] of text.matchAll(/^X-Proof-Id: (\S+)\r$/gm)) if (id !== undefined) account.handedToScanner.add(id)
+    for (const [, id] of text.matchAll(/X-Proof-Id: (\S+)\r/g)) if (id !== undefined) found(id, connection)
     tails.set(connection, text.slice(-OVERLAP))
   }
 }
