@@ -228,10 +228,15 @@ test('An operator sees what a configuration would have made of the mail of the l
     assert.deepEqual([end, csv.code], ['', 1])
   })
 
-  await t.test('that a new configuration is wrong', async () => {
+  await t.test('that a configuration is wrong, or that there is no record', async () => {
     const { code, stderr } = await check({ ...config, hostnam: 'x' })
     assert.equal(code, 78)
     assert.match(stderr, /new\.yaml.*hostnam/)
+    const elsewhere = join(daemon.folder, 'nowhere')
+    const files = ['--config', daemon.configFile, '--state', elsewhere, '--with', daemon.configFile]
+    const unrecorded = await run(POSTERN, ['check', '--replay', '1', ...files])
+    assert.deepEqual([unrecorded.code, unrecorded.stdout], [69, ''])
+    assert.match(unrecorded.stderr, /^there is no file .*ledger\.db/)
     const half = await run(POSTERN, ['check', '--config', daemon.configFile, '--replay', '7'])
     assert.deepEqual([half.code, half.stdout], [64, ''])
   })

@@ -31,8 +31,9 @@ export const REPLAY_HELP = `
 With --replay and --with, the messages on record are judged by the configuration in force and by the
 new one, in the same way and without the network, and what differs is shown by cause. It reads the
 record as it lies there, whether the daemon runs or not; run it as the daemon's user. It exits 0 if
-nothing differs, 1 if anything does or cannot be told, 78 if a configuration is wrong. Put the new
-file beside the old one: relative paths in it count from its own folder.`
+nothing differs, 1 if anything does or cannot be told, 69 if there is no record to be read, 78 if a
+configuration is wrong. Put the new file beside the old one: relative paths in it count from its own
+folder.`
 
 const DAY_MS = 86_400_000
 
@@ -70,7 +71,7 @@ export async function replayCheck(options: ReplayOptions): Promise<void> {
     systemClock,
   )
   if ('wrong' in replayed)
-    throw new CommandFailure(replayed.config ? EXIT.config : EXIT.failed, replayed.wrong.join('\n'))
+    throw new CommandFailure(replayed.config ? EXIT.config : EXIT.unavailable, replayed.wrong.join('\n'))
   lines?.end()
   tell(terminal, options, replayed.report)
   process.exitCode = isSame(replayed.report) ? EXIT.ok : EXIT.failed
