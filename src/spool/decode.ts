@@ -40,7 +40,7 @@ export const toContent = (
 export const isSensitive = (flags: number): { sensitive?: true } =>
   (flags & FLAG.sensitive) === 0 ? {} : { sensitive: true }
 
-const toEnvelope = (
+export const toEnvelope = (
   mailFrom: string | null,
   envid: string | null,
   flags: number,

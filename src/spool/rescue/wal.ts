@@ -94,16 +94,50 @@ function lookThrough(path: string, file: number, size: number): string | null {
   const header = readWalHeader(head)
   if (header === null) return null
   if (!header.fits) return headDamage(path, file, size, header)
-  const frame = Buffer.alloc(FRAME_HEADER + header.pageBytes)
+  const bytes = Buffer.alloc(FRAME_HEADER + header.pageBytes)
   const walk = new Walk(header)
-  for (let at = WAL_HEADER; at + frame.length <= size; at += frame.length) {
-    readSync(file, frame, 0, frame.length, at)
-    const found = walk.next(frame, at)
-    if (found === 'end') return null
-    if (found === 'damage')
-      return `${path} is damaged at byte ${walk.bad}, and what was written after that would be lost`
+  for (let at = WAL_HEADER; at + bytes.length <= size; at += bytes.length) {
+    readSync(file, bytes, 0, bytes.length, at)
+    if (walk.next(bytes, at) === null) return null
+    if (walk.isDamage) return `${path} is damaged at byte ${walk.bad}, and what was written after that would be lost`
   }
   return null
+}
+
+/** Where the newest version of each page lies in a log, as far as anything can be made of it. */
+export function salvageWal(
+  file: number,
+  size: number,
+): { pages: Map<number, number>; pageBytes: number; count: number } {
+  const pages = new Map<number, number>()
+  const header = headerOf(file)
+  const nothing = { pages, pageBytes: 0, count: 0 }
+  if (header === null || size < WAL_HEADER) return nothing
+  const bytes = Buffer.alloc(FRAME_HEADER + header.pageBytes)
+  const walk = new Walk(header)
+  let open: Frame[] = []
+  let count = 0
+  for (let at = WAL_HEADER; at + bytes.length <= size; at += bytes.length) {
+    readSync(file, bytes, 0, bytes.length, at)
+    const frame = walk.next(bytes, at)
+    if (frame === null) break
+    open.push(frame)
+    if (frame.commit === 0) continue
+    for (const each of open) pages.set(each.page, each.at + FRAME_HEADER)
+    open = []
+    count = frame.commit
+  }
+  return { pages, pageBytes: header.pageBytes, count }
+}
+
+/** Of a head that does not fit, the salts are taken from the first frame. */
+function headerOf(file: number): WalHeader | null {
+  const head = Buffer.alloc(WAL_HEADER + FRAME_HEADER)
+  if (readSync(file, head, 0, head.length, 0) < head.length) return null
+  const header = readWalHeader(head)
+  if (header === null || header.fits) return header
+  const salts = [head.readUInt32BE(WAL_HEADER + 8), head.readUInt32BE(WAL_HEADER + 12)] as const
+  return { ...header, pageBytes: 8192, bigEndian: (head.readUInt32BE(0) & 1) === 1, salts }
 }
 
 /** Goes on behind a frame that does not fit, as if it did. */
@@ -118,28 +152,48 @@ class Walk {
     this.#chains = [header.sum]
   }
 
-  next(bytes: Buffer, at: number): 'good' | 'bad' | 'damage' | 'end' {
+  /** Whether something was committed behind what does not fit: no crash leaves that. */
+  isDamage = false
+
+  /** The frame, taken for true where it can be; null where the log ends. */
+  next(bytes: Buffer, at: number): Frame | null {
     const tries = this.#chains.map((before) => readFrame(bytes, at, this.#header, before))
     const good = tries.find(({ frame }) => frame.fits)
     const [first] = tries
-    if (first === undefined) return 'end'
-    if (good === undefined) return this.#misfit(first, at)
-    if (this.bad !== null && this.#commitSince) return 'damage'
+    if (first === undefined) return null
+    if (good === undefined) return this.#misfit(bytes, first, at)
+    if (this.bad !== null && this.#commitSince) this.isDamage = true
     if (this.bad !== null && good.frame.commit > 0) this.#commitSince = true
     this.#chains = [good.stored]
-    return 'good'
+    return good.frame
   }
 
   /** What comes from before the log was begun anew has other salts, and ends it. */
-  #misfit({ frame, stored, computed, ours }: ReturnType<typeof readFrame>, at: number): 'bad' | 'end' {
+  #misfit(bytes: Buffer, { frame, stored, computed, ours }: ReturnType<typeof readFrame>, at: number): Frame | null {
     const sumFits = stored[0] === computed[0] && stored[1] === computed[1]
-    if (!ours && !sumFits) return 'end'
+    if (!ours && !sumFits) return null
     this.bad ??= at
-    if (frame.commit > 0) this.#commitSince = true
+    const before = this.#chains[0] ?? this.#header.sum
+    const mended = sumFits ? frame : (mendHeader(bytes, at, this.#header, before) ?? frame)
+    if (mended.commit > 0) this.#commitSince = true
     // Either the page was altered, or its checksum
     this.#chains = [stored, computed]
-    return 'bad'
+    return mended
   }
+}
+
+/** Where one byte of a frame's page number or commit mark was altered, the checksum says which. */
+function mendHeader(bytes: Buffer, at: number, header: WalHeader, before: Sum): Frame | null {
+  const frame = Buffer.from(bytes)
+  for (let i = 0; i < 8; i++) {
+    for (let value = 0; value < 256; value++) {
+      frame[i] = value
+      const found = readFrame(frame, at, header, before)
+      if (found.frame.fits) return found.frame
+    }
+    frame[i] = bytes[i] ?? 0
+  }
+  return null
 }
 
 /** A head is written and synced before anything that counts: one that does not fit, with frames of its salts, was altered. */

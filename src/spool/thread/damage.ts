@@ -6,6 +6,28 @@ import type { SpoolState } from './state.ts'
 
 const KNOWN_STATES: ReadonlySet<unknown> = new Set([PENDING, LEASED, HELD])
 
+/** Copies all that is left of a message to where what is damaged lies. Its recipients' rows. */
+export function copyAside(db: Connection, id: number, found: string, now: number): Record<string, unknown>[] {
+  const recipients = db
+    .prepare<[number], Record<string, unknown>>(
+      `SELECT *, (SELECT name FROM destination WHERE id = destination) AS destination_name
+       FROM recipient WHERE message_id = ?`,
+    )
+    .all(id)
+  const message = db
+    .prepare(
+      `SELECT id, received_at, client, mail_from, envid, flags, size, message_id, content_sum, sum
+       FROM message WHERE id = ?`,
+    )
+    .get(id)
+  db.prepare(
+    `INSERT OR REPLACE INTO damaged SELECT ?, ?, ?, ?, ?,
+      (SELECT prefix FROM message WHERE id = ?), (SELECT bytes FROM content WHERE id = ?),
+      (SELECT name FROM content_file WHERE id = ?)`,
+  ).run(id, now, found, JSON.stringify(message ?? null), JSON.stringify(recipients), id, id, id)
+  return recipients
+}
+
 /**
  * Messages that cannot be understood: moved with all that is left of them to a table of their own,
  * so that they stop nothing else and nothing is thrown away.
@@ -64,25 +86,10 @@ export class Damage {
   }
 
   #move(id: number, found: string, now: number): void {
-    const recipients = this.#rows('SELECT * FROM recipient WHERE message_id = ?', id)
-    const message = this.#rows(
-      'SELECT id, received_at, client, mail_from, envid, flags, size, message_id FROM message WHERE id = ?',
-      id,
-    )
-    this.#db
-      .prepare(
-        `INSERT OR REPLACE INTO damaged SELECT ?, ?, ?, ?, ?,
-          (SELECT prefix FROM message WHERE id = ?), (SELECT bytes FROM content WHERE id = ?),
-          (SELECT name FROM content_file WHERE id = ?)`,
-      )
-      .run(id, now, found, JSON.stringify(message[0] ?? null), JSON.stringify(recipients), id, id, id)
+    const recipients = copyAside(this.#db, id, found, now)
     this.#removal.message(id)
     this.#uncount(id, recipients)
     this.#state.journal.append(now, id, 'remove', entryData([], JSON.stringify({ damaged: found })))
-  }
-
-  #rows(sql: string, id: number): Record<string, unknown>[] {
-    return this.#db.prepare(sql).all(id) as Record<string, unknown>[]
   }
 
   #uncount(id: number, recipients: readonly Record<string, unknown>[]): void {
