@@ -70,13 +70,22 @@ export function createRedactor({ longest, addressKey }: RedactOptions): (fields:
   return (fields) => inFields(fields, 0)
 }
 
-const ADDRESS = /[^\s<>()[\]"',:;=]+@[^\s<>()[\]"',:;=]+/g
+// An address with a quoted local part, or a run of characters that may be one: each character is read a bounded number
+// of times, as hostile peers write into what is logged
+const CANDIDATE = /"(?:[^"\\]|\\.){0,64}"@[^\s<>()[\]"',:;=]+|[^\s<>()[\]"',:;=]+/g
+
+/** Whether there is something on both sides of an `@`. */
+function isAddress(run: string): boolean {
+  const at = run.indexOf('@', 1)
+  return at > 0 && at < run.length - 1
+}
 
 // Without a key a token could be undone by trying addresses out, of which a health service has lists
 function addressHider(key: Buffer): (text: string) => string {
   const token = (address: string) =>
     `addr:${createHmac('sha256', key).update(address.toLowerCase()).digest('hex').slice(0, 16)}`
-  return (text) => (text.includes('@') ? text.replace(ADDRESS, token) : text)
+  const hide = (run: string) => (isAddress(run) ? token(run) : run)
+  return (text) => (text.includes('@') ? text.replace(CANDIDATE, hide) : text)
 }
 
 // Names come from the code, so there are few of them; the bound is for facts that a plugin makes up

@@ -11,7 +11,7 @@ export interface TlsFailureFacts {
 }
 
 const TYPES: readonly (readonly [RegExp, TlsFailureType])[] = [
-  [/STARTTLS.*(not offered|refused)|starttls-not-supported/i, 'starttls-not-supported'],
+  [/STARTTLS.{0,200}(not offered|refused)|starttls-not-supported/i, 'starttls-not-supported'],
   [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|has expired|not valid yet/, 'certificate-expired'],
   [/ALTNAME_INVALID|HOSTNAME_MISMATCH|it is (for|not for) /, 'certificate-host-mismatch'],
   [

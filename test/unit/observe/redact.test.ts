@@ -39,3 +39,18 @@ test('With a key every address becomes a token: the same for the same address, a
   const other = createRedactor({ longest: 200, addressKey: Buffer.alloc(32, 2) })
   assert.notEqual(other({ sender: 'ward7@royal.example' }).sender, first.sender)
 })
+
+test('An address with a quoted local part becomes a token too', () => {
+  const hash = createRedactor({ longest: 200, addressKey: Buffer.alloc(32, 1) })
+  assert.match(String(hash({ to: 'for <"jane doe"@royal.example>' }).to), /^for <addr:[0-9a-f]{16}>$/)
+  assert.match(String(hash({ to: '"a\\"b"@royal.example' }).to), /^addr:[0-9a-f]{16}$/)
+  assert.equal(hash({ to: 'said "no" @ noon, me@ @you' }).to, 'said "no" @ noon, me@ @you')
+})
+
+test('Addresses are looked for in time that grows with the text alone, whatever a peer wrote', () => {
+  const hash = createRedactor({ longest: 1_000_000, addressKey: Buffer.alloc(32, 1) })
+  const before = process.cpuUsage().user
+  for (const piece of ['a', '"', '"a', '\\"', 'a@"']) hash({ reply: `${piece.repeat(200_000)} @` })
+  // A square of this length takes minutes
+  assert.ok(process.cpuUsage().user - before < 5_000_000)
+})

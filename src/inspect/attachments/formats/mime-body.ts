@@ -27,10 +27,15 @@ function paid(body: Buffer, budget: Budget, decode: () => Buffer): Buffer {
   return decode()
 }
 
+const IN_BASE64 = /[A-Za-z0-9+/_-]/
+
 /** Padding in the middle ends a run, not the data: programs differ, so what follows is read as well. */
 function base64Of(body: Buffer): string {
   const text = body.toString('latin1')
-  return text.includes('=') ? text.replace(/=+(?=\s*[A-Za-z0-9+/])/gu, '') : text
+  if (!text.includes('=')) return text
+  let end = text.length
+  while (end > 0 && !IN_BASE64.test(text.charAt(end - 1))) end -= 1
+  return text.slice(0, end).replaceAll('=', '')
 }
 
 function decodeQuoted(body: Buffer): Buffer {

@@ -73,7 +73,7 @@ export class PdfLexer {
   #numberOrWord(): PdfValue {
     const word = this.#word()
     if (word === '') damaged('an object of it is damaged')
-    if (!/^[+-]?\d*\.?\d*$/u.test(word)) return { kind: 'word', value: word }
+    if (!/^[+-]?\d*(?:\.\d*)?$/u.test(word)) return { kind: 'word', value: word }
     return /^\d+$/u.test(word) ? this.#reference(Number(word)) : { kind: 'number', value: Number(word) }
   }
 

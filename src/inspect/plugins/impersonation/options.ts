@@ -40,7 +40,7 @@ function domainOf(text: string): string {
 function peopleOf(lines: readonly string[]): ReadonlyMap<string, ReadonlySet<string>> {
   const people = new Map<string, Set<string>>()
   for (const line of lines) {
-    const [, name = '', address = ''] = /^\s*(.*?)\s*<([^<>]+)>\s*$/.exec(line) ?? []
+    const [, name = '', address = ''] = /^([^<>]*)<([^<>]+)>$/.exec(line.trim()) ?? []
     const parsed = parseAddress(address, { utf8: true })
     const key = nameKey(name)
     if (parsed === null || key === '') {

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createBudget } from '../../../../src/inspect/attachments/budget.ts'
+import { decodeBody } from '../../../../src/inspect/attachments/formats/mime-body.ts'
+import { DEFAULT_OPTIONS } from '../../../../src/inspect/attachments/inspect.ts'
+import { judge } from './fixtures.ts'
+
+// What took the square of its length: a worker would have been busy for minutes with one message.
+const LONG = 400_000
+
+/** Processor time, so that a busy machine fails nothing. */
+function seconds(run: () => unknown): number {
+  const before = process.cpuUsage().user
+  run()
+  return (process.cpuUsage().user - before) / 1e6
+}
+
+test('base64 that is nothing but padding is read in time that grows with its length', () => {
+  for (const text of ['='.repeat(LONG), '= '.repeat(LONG), `${'='.repeat(LONG)}\0`]) {
+    const budget = createBudget(DEFAULT_OPTIONS.limits)
+    assert.ok(seconds(() => decodeBody(Buffer.from(text), 'base64', budget)) < 3)
+  }
+})
+
+test('padding in the middle of base64 ends nothing, whatever stands around it', () => {
+  const budget = createBudget(DEFAULT_OPTIONS.limits)
+  for (const middle of ['=', '====', '==\r\n', '= \r\n=', '=\0=', '']) {
+    assert.equal(String(decodeBody(Buffer.from(`YWJj${middle}ZGVm==`), 'base64', budget)), 'abcdef', middle)
+  }
+})
+
+test('a PDF with a number of endless digits is read in time that grows with its length', () => {
+  const digits = '1'.repeat(LONG)
+  for (const end of ['x', '>>', '.', '.x']) {
+    const pdf = Buffer.from(`%PDF-1.7\ntrailer<</Root 1 0 R/Encrypt<</Filter/Standard/R ${digits}${end}`)
+    assert.ok(seconds(() => judge('a.pdf', pdf)) < 3)
+  }
+})
