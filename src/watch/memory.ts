@@ -24,7 +24,7 @@ export interface Remembered {
 }
 
 const NOTHING: Remembered = { alarms: [], rested: [], over: [], sent: [] }
-const MODE = 0o640
+const MODE = 0o600
 const LARGEST = 16 * 2 ** 20
 
 /** A small JSON file in the state folder: written beside, synced, and put in its place, so that it is whole whenever we die. */

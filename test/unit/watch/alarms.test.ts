@@ -149,7 +149,7 @@ test('A file that cannot be understood costs nothing but what it held.', async (
   const first = await startWatch(t)
   first.watch.alarms.raise('ledger', 'x')
   await first.watch.close()
-  assert.equal(statSync(first.path).mode & 0o007, 0, 'not for everybody')
+  assert.equal(statSync(first.path).mode & 0o077, 0, 'for nobody else')
   const whole = readFileSync(first.path, 'utf8')
   for (const broken of ['', whole.slice(0, -5), '[]', '{"alarms":7}', '{"alarms":[null]}', `{"alarms":[{"key":1}]}`]) {
     writeFileSync(first.path, broken)
