@@ -205,6 +205,10 @@ export class AlarmBoard implements Alarms {
   }
 
   #save(): void {
+    this.#memory.save(() => this.#state())
+  }
+
+  #state(): Remembered {
     const restedSince = this.#seams.clock.now() - REST_MS
     for (const [key, at] of this.#rested) if (at <= restedSince) this.#rested.delete(key)
     const alarms = [...this.#standing.values()].map(({ key, text, since, mailedAt }) => ({
@@ -213,7 +217,7 @@ export class AlarmBoard implements Alarms {
       since,
       mailedAt,
     }))
-    this.#memory.save({ alarms, rested: [...this.#rested], over: this.#over, sent: this.#sent })
+    return { alarms, rested: [...this.#rested], over: this.#over, sent: this.#sent }
   }
 }
 

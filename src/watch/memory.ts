@@ -31,7 +31,7 @@ const LARGEST = 16 * 2 ** 20
 export class AlarmMemory {
   readonly #path: string
   readonly #log: Log
-  #next: Remembered | null = null
+  #next: (() => Remembered) | null = null
   #writing: Promise<void> | null = null
   #failed = false
 
@@ -54,8 +54,8 @@ export class AlarmMemory {
     }
   }
 
-  /** Never waits and never fails: a disk that cannot be written must not keep an alarm from being told. */
-  save(state: Remembered): void {
+  /** `state` is asked when it is written: a storm of changes is one file. Never waits and never fails: a disk that cannot be written must not keep an alarm from being told. */
+  save(state: () => Remembered): void {
     this.#next = state
     this.#writing ??= this.#write().finally(() => {
       this.#writing = null
@@ -71,7 +71,7 @@ export class AlarmMemory {
     while (this.#next !== null) {
       const state = this.#next
       this.#next = null
-      await this.#replace(JSON.stringify(state)).then(
+      await this.#replace(JSON.stringify(state())).then(
         () => this.#tell(null),
         (error: Error) => this.#tell(error),
       )
