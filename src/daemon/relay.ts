@@ -10,6 +10,7 @@ import { watchQueue } from '../observe/queue-gauges.ts'
 import { acceptOptions } from './accept-options.ts'
 import { certificateOptions } from './certificates.ts'
 import { chainOf } from './chain.ts'
+import { WatchedClock } from './clock-watch.ts'
 import { custodyPorts } from './custody.ts'
 import { deliverOptions } from './deliver-options.ts'
 import { domainsOf } from './domains.ts'
@@ -23,12 +24,13 @@ import { transportOptions } from './transport-options.ts'
 import { lettersBy, watchdogPorts, watchOptions } from './watch.ts'
 
 type Source = LoadOptions & { readonly file: string }
+type Watched = Outside & { readonly clock: WatchedClock }
 
 /** A whole relay: starts its rooms in order, exchanges their configuration, and stops them in the opposite order. */
 export class Relay {
   readonly broken: Promise<Error>
   readonly #source: Source
-  readonly #outside: Outside
+  readonly #outside: Watched
   readonly #rooms: Rooms
   readonly #startedAt: number
   readonly #eventLoop: EventLoopWatch
@@ -38,9 +40,10 @@ export class Relay {
   #admin: AdminServer | null = null
   #http: ObserveHttp | null = null
   #lastReload: DaemonStatus['lastReload'] = null
+  #stopClockWatch: () => void = () => {}
   #reloading: Promise<unknown> = Promise.resolve()
 
-  private constructor(config: Config, source: Source, outside: Outside, rooms: Rooms) {
+  private constructor(config: Config, source: Source, outside: Watched, rooms: Rooms) {
     this.#config = config
     this.#source = source
     this.#outside = outside
@@ -53,7 +56,8 @@ export class Relay {
 
   /** Rejects with Error, in words for the operator, if anything that the configuration asks for cannot be had. */
   static async start(config: Config, source: Source, outside: Outside): Promise<Relay> {
-    const relay = new Relay(config, source, outside, await openRooms(config, outside))
+    const watched = { ...outside, clock: new WatchedClock(outside.clock) }
+    const relay = new Relay(config, source, watched, await openRooms(config, watched))
     try {
       await relay.#open()
     } catch (error) {
@@ -83,8 +87,14 @@ export class Relay {
     deliver.update(deliverOptions(this.#config, listeners.addresses()))
     deliver.poke()
     this.#startWatch()
+    this.#stopClockWatch = this.#outside.clock.watch(log, (byMs) => this.#clockWentBack(byMs))
     this.#phase = 'running'
     log.info({ version: version(), hostname: this.#config.hostname, pid: process.pid }, 'ready')
+  }
+
+  async #clockWentBack(byMs: number): Promise<void> {
+    await this.#rooms.spool.clockWentBack(byMs)
+    this.#rooms.deliver.retryNow()
   }
 
   #startWatch(): void {
@@ -223,6 +233,7 @@ export class Relay {
     await this.#http?.close()
     await this.#admin?.close()
     this.#eventLoop.stop()
+    this.#stopClockWatch()
     await this.#rooms.transport.close()
     await spool.close()
     await ledger.close()

@@ -16,6 +16,8 @@ const LONGEST_FAILURE_TTL = 5
 
 interface Entry {
   readonly answer: DnsAnswer<unknown>
+  /** When it was asked. From a time that is still to come only if the clock was set back: then its age is not known. */
+  readonly at: number
   readonly until: number
 }
 
@@ -61,7 +63,8 @@ export class DnsCache {
     const entry = this.#entries.get(question)
     if (!entry) return null
     this.#entries.delete(question)
-    if (entry.until <= this.#clock.now()) return null
+    const now = this.#clock.now()
+    if (entry.until <= now || entry.at > now) return null
     this.#entries.set(question, entry)
     return entry
   }
@@ -69,7 +72,8 @@ export class DnsCache {
   #keep(question: string, answer: DnsAnswer<unknown>, seconds: number): void {
     if (seconds <= 0) return
     this.#entries.delete(question)
-    this.#entries.set(question, { answer, until: this.#clock.now() + seconds * 1000 })
+    const at = this.#clock.now()
+    this.#entries.set(question, { answer, at, until: at + seconds * 1000 })
     if (this.#entries.size <= this.#limits.entries) return
     const oldest = this.#entries.keys().next()
     if (!oldest.done) this.#entries.delete(oldest.value)

@@ -30,6 +30,8 @@ export interface OpenSpool extends Spool {
    * them (`db/outbox.ts`). Until then, and whenever that port closes, entries wait on disk.
    */
   connectJournal(port: MessagePort): void
+  /** The machine's clock was set back by `byMs`: nothing may wait so much longer. Rejects where the spool cannot be written. */
+  clockWentBack(byMs: number): Promise<number>
   /** What is later than it may be. Bounded in time however long the queue is. */
   look(want: OverdueRequest): Promise<OverdueLook>
   /** Why the store's thread died; resolves at most once. */
@@ -96,6 +98,7 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
   })
   return Object.assign(spool, {
     connectJournal: (port: MessagePort) => client.control({ journalPort: port }, [port]),
+    clockWentBack: (byMs: number) => client.call('clockWentBack', byMs),
     broken: death.promise,
   })
 }

@@ -196,6 +196,8 @@ export type WriterOps = {
     args: { before: number; most: number }
     result: readonly (readonly [id: number, n: number, until: number])[]
   }
+  /** The machine's clock was set back by so much. The result: recipients that wait less long now. */
+  clockWentBack: { args: number; result: number }
   /** The content was read and is not what was stored. */
   setAside: { args: { id: number; found: string }; result: null }
   /**

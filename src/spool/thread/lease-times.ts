@@ -22,6 +22,13 @@ export class LeaseTimes {
     this.#put(id, n, until)
   }
 
+  /** All of them end so much earlier. */
+  earlier(byMs: number): void {
+    for (const [id, list] of this.#leases) {
+      for (let i = 0; i < list.length; i += 2) this.set(id, list[i] ?? 0, Math.max(1, (list[i + 1] ?? 0) - byMs))
+    }
+  }
+
   delete(id: number, n: number): void {
     const until = this.until(id, n)
     if (until === 0) return

@@ -2,6 +2,7 @@ import { readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Connection } from '../../db/database.ts'
 import type { WriterData } from '../wire.ts'
+import { wasAhead } from './clock-back.ts'
 import { mayBeNeeded, mendIndexes } from './start-check.ts'
 
 export interface Recovered {
@@ -38,9 +39,9 @@ export function recover(db: Connection, { contentPath, now }: WriterData): Recov
 
 /** What was written while the clock was ahead must not wait until the time has come round to it. */
 function bringNearer(db: Connection, now: number): number {
-  db.prepare('UPDATE destination SET blocked_until = 0 WHERE blocked_until > ?').run(now + FURTHEST_MS)
-  return db.prepare('UPDATE recipient SET due_at = ? WHERE state = 0 AND due_at > ?').run(now, now + FURTHEST_MS)
-    .changes
+  const furthest = wasAhead(db, now) ? now : now + FURTHEST_MS
+  db.prepare('UPDATE destination SET blocked_until = 0 WHERE blocked_until > ?').run(furthest)
+  return db.prepare('UPDATE recipient SET due_at = ? WHERE state = 0 AND due_at > ?').run(now, furthest).changes
 }
 
 function unknownRows(db: Connection): [number, string][] {

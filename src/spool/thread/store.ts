@@ -5,6 +5,7 @@ import { type Handlers, type Store, WithBlobs } from '../../db/thread.ts'
 import type { LeaseRow, SummaryRow, WriterData, WriterOps, WriterReady } from '../wire.ts'
 import { Actor } from './act.ts'
 import type { Ballast } from './ballast.ts'
+import { clockWentBack } from './clock-back.ts'
 import { Damage } from './damage.ts'
 import { Destinations } from './destinations.ts'
 import { type Granted, Granter } from './granter.ts'
@@ -142,6 +143,7 @@ function handlers({
       damage.setAside(id, found, now)
       return null
     },
+    clockWentBack: (byMs, now) => clockWentBack(db, state, byMs, now),
     tick(_, now) {
       state.destinations.forget(now)
       return { backlog: state.journal.backlog, damaged: damage.takeFresh() }

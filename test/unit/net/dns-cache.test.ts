@@ -41,6 +41,14 @@ describe('the cache of DNS answers', () => {
     })
   }
 
+  it('asks anew when the clock was set back: how old an answer is cannot be known', async () => {
+    const { clock, get, asked } = cacheOf()
+    await get('q', FOUND, 40)
+    clock.jump(-3_600_000)
+    await get('q', FOUND, 40)
+    assert.equal(asked(), 2)
+  })
+
   it('never keeps a failure longer than five seconds', async () => {
     const { clock, get, asked } = cacheOf({ ...LIMITS, failureTtl: 3600 })
     await get('q', FAILED, 0)
