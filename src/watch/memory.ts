@@ -32,7 +32,8 @@ export class AlarmMemory {
   readonly #path: string
   readonly #log: Log
   #next: (() => Remembered) | null = null
-  #writing: Promise<void> | null = null
+  #writing: Promise<void> = Promise.resolve()
+  #isWriting = false
   #failed = false
 
   constructor(path: string, log: Log) {
@@ -57,9 +58,7 @@ export class AlarmMemory {
   /** `state` is asked when it is written: a storm of changes is one file. Never waits and never fails: a disk that cannot be written must not keep an alarm from being told. */
   save(state: () => Remembered): void {
     this.#next = state
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null
-    })
+    if (!this.#isWriting) this.#writing = this.#write()
   }
 
   /** Resolves when the last state that was saved is written, or could not be. */
@@ -68,6 +67,7 @@ export class AlarmMemory {
   }
 
   async #write(): Promise<void> {
+    this.#isWriting = true
     while (this.#next !== null) {
       const state = this.#next
       this.#next = null
@@ -76,6 +76,7 @@ export class AlarmMemory {
         (error: Error) => this.#tell(error),
       )
     }
+    this.#isWriting = false
   }
 
   async #replace(text: string): Promise<void> {
