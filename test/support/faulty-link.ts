@@ -97,9 +97,16 @@ export class FaultyLink {
       if (from === this.#tested) this.#testedLeft = true
       if (from === this.#tested && this.#dead) this.destroy()
       else if (!this.#hides(from)) to.end()
+      if (from === this.#tested) await this.#closeSoon()
     } catch {
       // its `error` and `close` are heard elsewhere
     }
+  }
+
+  /** Some servers keep what the other side has left. */
+  async #closeSoon(): Promise<void> {
+    await sleep(LOOK_MS, null, { signal: this.#hold.signal })
+    this.destroy()
   }
 
   async #pass(direction: Direction, chunk: Buffer): Promise<void> {

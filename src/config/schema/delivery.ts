@@ -47,6 +47,7 @@ const timeouts = section({
     '10m',
     'Until it confirms the whole message. Shorter ones make duplicates: the host may already have taken it.',
   ),
+  quit: key(duration('1s', '10m'), '5s', 'Until it says goodbye, and then until the connection is closed.'),
 })
 
 export const delivery = section({

@@ -65,6 +65,8 @@ export interface ClientTimeouts {
   readonly block: number
   /** From the final dot to its reply. */
   readonly end: number
+  /** For 221, and then for the connection to close. Where it is not given, `ClientLimits.quitMs`. */
+  readonly quit?: number
 }
 
 export type ClientPhase =
@@ -182,7 +184,7 @@ export interface ClientLimits {
   readonly replyLines: number
   /** Octets in one reply. */
   readonly replyBytes: number
-  /** Milliseconds that `quit()` waits for 221. */
+  /** Milliseconds that `quit()` waits for 221, and then for the connection to close. */
   readonly quitMs: number
 }
 

@@ -52,7 +52,7 @@ export class Session implements ClientSession {
     this.tls = tls
     this.closed = wire.closed
     this.#wire = wire
-    this.#quitMs = opened.limits.quitMs
+    this.#quitMs = target.timeouts.quit ?? opened.limits.quitMs
     this.#peer = { extensions, tls, eightBitWithout8BitMime: options.eightBitWithout8BitMime ?? 'fail' }
     this.#setting = {
       wire,
@@ -102,7 +102,7 @@ export class Session implements ClientSession {
     if (this.#busy || !this.usable) return this.destroy()
     this.#busy = true
     await this.#wire.ask('quit', this.#quitMs, 'QUIT\r\n').catch(() => null)
-    this.#wire.end()
+    this.#wire.end(this.#quitMs)
     await this.closed
   }
 

@@ -38,6 +38,9 @@ export const BARE_LINE_ENDS = reply(554, '5.6.0', 'The content has bare line end
 
 type Step = 'reset' | 'mail' | 'rcpt' | 'data' | 'end'
 
+/** Phases of a message with a time of their own. */
+type Timed = Exclude<keyof ClientTimeouts, 'quit'>
+
 /**
  * One message on its way: MAIL, RCPT, DATA, content, as an automaton that each reply moves on. Where
  * the peer pipelines (RFC 2920) all commands leave in one write, and the content in a second one.
@@ -260,7 +263,7 @@ export class Transaction implements Listener {
     if (!this.#setting.pipelining) this.#wire.send(command, 1)
   }
 
-  #expect(phase: ClientPhase, time: keyof ClientTimeouts = phase as keyof ClientTimeouts): void {
+  #expect(phase: ClientPhase, time: Timed = phase as Timed): void {
     this.#wire.expect(phase, this.#setting.timeouts[time])
   }
 

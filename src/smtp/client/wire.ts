@@ -132,11 +132,15 @@ export class Wire {
     this.#socket.destroy()
   }
 
-  /** Closes once everything is written; TLS says goodbye. */
-  end(): void {
+  /**
+   * Closes once everything is written; TLS says goodbye. A peer that reads nothing any more, though it
+   * has answered, gets `ms` milliseconds.
+   */
+  end(ms: number): void {
     if (this.failure !== null) return
     this.failure = failureOf('quit', 'closed by us')
-    this.#deadline.stop()
+    this.#deadline.set(ms)
+    this.#socket.once('close', () => this.#deadline.stop())
     this.#socket.destroySoon()
   }
 
@@ -192,6 +196,10 @@ export class Wire {
   }
 
   #expired(): void {
+    if (this.failure !== null) {
+      this.#socket.destroy()
+      return
+    }
     const what = this.phase === 'content' ? 'no content taken' : 'no reply'
     this.fail(`${what} in ${inWords(this.#waitMs)}`)
   }

@@ -35,6 +35,7 @@ export const TIME_OUTS: readonly (readonly [pair: string, phase: string, key: st
   ['next hop', 'DATA', 'delivery.timeouts.data', '1s'],
   ['next hop', 'each piece of content', 'delivery.timeouts.block', '1s'],
   ['next hop', 'after the dot', 'delivery.timeouts.end', '2s'],
+  ['next hop', 'QUIT, and the end of the connection', 'delivery.timeouts.quit', '1s'],
   ['next hop', 'a connection kept open', 'queue.connections.idle', '2s'],
   ['next hop', 'all of a connection', 'queue.connections.age', '10s'],
   ['next hop', 'a question about a recipient', 'recipientCheck.timeout', '2s'],

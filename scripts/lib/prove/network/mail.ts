@@ -14,18 +14,20 @@ const ID = /^X-Proof-Id: (\S+)\r$/m
 const SUM = /^X-Proof-Sum: (\S+)\r$/m
 const HEAD_BYTES = 8192
 const LINE = `${'patient '.repeat(9).trim()}\r\n`
-/** Of a hundred messages, and bytes. */
-const LARGE_PERCENT = 4
-const LARGE = 200_000
 const SMALL = 3_000
-const INFECTED_PERCENT = 8
+/** Lies in a file of its own in the spool. Bytes. */
+const LARGE = 200_000
+/** More than the buffers of two sockets take: who stops reading makes the other wait. */
+const HUGE = 6_000_000
+const LARGE_SHARE = 0.04
+const HUGE_SHARE = 0.003
+const INFECTED_SHARE = 0.08
 
 const sumOf = (body: Buffer | string): string => createHash('sha256').update(body).digest('hex')
 
 export function makeMail(id: string, random: Random): ProofMail {
-  const infected = random.chance(INFECTED_PERCENT / 100)
-  const bytes = random.chance(LARGE_PERCENT / 100) ? LARGE : random.below(SMALL)
-  const filler = LINE.repeat(1 + Math.floor(bytes / LINE.length))
+  const infected = random.chance(INFECTED_SHARE)
+  const filler = LINE.repeat(1 + Math.floor(drawSize(random) / LINE.length))
   const body = infected ? `${filler}${eicar()}\r\n` : filler
   const head = [
     `X-Proof-Id: ${id}`,
@@ -36,6 +38,11 @@ export function makeMail(id: string, random: Random): ProofMail {
     'Subject: proof',
   ]
   return { id, text: `${head.join('\r\n')}\r\n\r\n${body}`, infected }
+}
+
+function drawSize(random: Random): number {
+  if (random.chance(HUGE_SHARE)) return HUGE
+  return random.chance(LARGE_SHARE) ? LARGE : random.below(SMALL)
 }
 
 /** The id in a piece of a message that has the header, or null. */

@@ -32,16 +32,22 @@ export interface Round {
   readonly crashes: readonly string[]
 }
 
+/** What a round needs of whoever plays it. */
+export type Teller = Pick<Prover, 'after' | 'say'>
+
 /** A dead connection must be given up long before; on a busy machine, too. */
 const HOLD_MS = 15_000
 const WARM_UP = 60
 const DRAIN_MS = 120_000
 const QUIET_MS = 40_000
+/** Connections that live at any time, for looks at scanners and such. */
+const FEW = 20
 const SAY_EVERY_MS = 10_000
 /** Descriptors that come and go without a fault: an idle admin connection, a file being read. */
 export const DESCRIPTORS_APART = 3
 
-export async function playRound(prover: Prover, options: RoundOptions): Promise<Round> {
+/** Sets everything up, lets faults rain, and looks what is left when it is fair again. */
+export async function playRound(prover: Teller, options: RoundOptions): Promise<Round> {
   const weather: Weather = { foul: false }
   const account = new Account()
   const stage = await setStage(prover, { ...options, weather, account, holdMs: HOLD_MS })
@@ -62,7 +68,7 @@ export async function playRound(prover: Prover, options: RoundOptions): Promise<
   const calm = performance.now()
   const drained = await settle(stage, account)
   const drainSeconds = (performance.now() - calm) / 1000
-  await heldAreGone(stage)
+  await heldAreGone(stage, prover)
   const after = await quietHoldings(stage, before)
   const crashes = daemon.log.split('\n').filter((line) => /uncaught|unhandled|"level":"fatal"|"level":60/i.test(line))
   const alive = daemon.alive && daemon.pid === pid
@@ -98,7 +104,7 @@ export const faultsOf = ({ proxies, dns }: Stage): number =>
     .flatMap((faults) => [...faults.values()])
     .reduce((sum, count) => sum + count, 0)
 
-async function untilFaults({ say }: Prover, stage: Stage, wanted: number): Promise<void> {
+async function untilFaults({ say }: Teller, stage: Stage, wanted: number): Promise<void> {
   let saidAt = performance.now()
   await waitFor(
     () => {
@@ -123,12 +129,17 @@ async function settle({ daemon }: Stage, account: Account): Promise<boolean> {
 }
 
 /** Connections that are held dead are looked at when their time is over. */
-const heldAreGone = ({ proxies }: Stage): Promise<unknown> =>
-  waitFor(() => Object.values(proxies).every(({ open }) => open < 20), {
-    what: 'dead connections to be let go',
-    timeoutMs: HOLD_MS + QUIET_MS,
-    everyMs: 200,
+async function heldAreGone({ proxies }: Stage, { say }: Teller): Promise<void> {
+  const left = () => Object.entries(proxies).filter(([, { open }]) => open >= FEW)
+  const gone = () => left().length === 0
+  await waitFor(gone, { what: 'dead connections', timeoutMs: HOLD_MS + QUIET_MS, everyMs: 200 }).catch(() => {
+    say(
+      `  still open: ${left()
+        .map(([pair, { open }]) => `${pair} ${open}`)
+        .join(', ')}`,
+    )
   })
+}
 
 /** Waits for connections that are kept a while to be closed: down to what there was before, or as long as is fair. */
 async function quietHoldings({ daemon }: Stage, before: Holdings | null): Promise<Holdings> {
