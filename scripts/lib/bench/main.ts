@@ -1,12 +1,16 @@
 import { globSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Bench, Missing, type Part, type Row, reaches } from './part.ts'
+import { type Bench, Missing, type Options, type Part, type Row, reaches } from './part.ts'
 import { table } from './table.ts'
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, list: { type: 'boolean' } },
+  options: {
+    ...{ json: { type: 'boolean' }, quick: { type: 'boolean' }, list: { type: 'boolean' } },
+    ...{ rounds: { type: 'string' }, minutes: { type: 'string' }, publish: { type: 'boolean' } },
+    ...{ mta: { type: 'string', multiple: true }, load: { type: 'string', multiple: true } },
+  },
 })
 
 /** What came of one part. */
@@ -19,6 +23,9 @@ interface Result {
   readonly failed: string | null
 }
 
+/** Parts that take long, or are for a machine made ready: run only when they are named. */
+const ONLY_BY_NAME = ['compare', 'soak']
+
 const say = (text: string) => void (options.json ? process.stderr : process.stdout).write(`${text}\n`)
 
 async function main(): Promise<number> {
@@ -26,7 +33,7 @@ async function main(): Promise<number> {
     .map((file) => basename(file, '.ts'))
     .sort()
   if (options.list) return print(known.join('\n'))
-  const wanted = positionals.length > 0 ? positionals : known
+  const wanted = positionals.length > 0 ? positionals : known.filter((name) => !ONLY_BY_NAME.includes(name))
   const unknown = wanted.filter((name) => !known.includes(name))
   if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}; there are ${known.join(', ')}`)
   const results: Result[] = []
@@ -42,6 +49,7 @@ async function runPart(part: string): Promise<Result> {
   const undos: (() => unknown)[] = []
   const context: Bench = {
     quick: options.quick ?? false,
+    options: partOptions(),
     say,
     after: (undo: unknown) => void undos.push(undo as () => unknown),
   }
@@ -56,6 +64,17 @@ async function runPart(part: string): Promise<Result> {
     return { part, rows: [], missing: missing ? text : null, failed: missing ? null : text }
   } finally {
     for (const undo of undos) await undo()
+  }
+}
+
+function partOptions(): Options {
+  const { rounds, minutes, mta, load, publish } = options
+  return {
+    ...(rounds && { rounds: Number(rounds) }),
+    ...(minutes && { minutes: Number(minutes) }),
+    ...(mta && { mta: mta.map((name) => name.toLowerCase()) }),
+    ...(load && { load }),
+    ...(publish && { publish }),
   }
 }
 

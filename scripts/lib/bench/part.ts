@@ -10,10 +10,23 @@ export interface Row {
   readonly goal?: { readonly atLeast: number } | { readonly atMost: number }
 }
 
+/** What may be said on the command line beside the names of parts; each part heeds what it knows. */
+export interface Options {
+  readonly rounds?: number
+  readonly minutes?: number
+  /** Servers to compare, in lower case; all by default. */
+  readonly mta?: readonly string[]
+  /** Loads to compare; all by default. */
+  readonly load?: readonly string[]
+  /** Keep the results and charts in the checkout. */
+  readonly publish?: boolean
+}
+
 /** What a part works with. */
 export interface Bench extends Scope {
   /** Do a tenth of the work. */
   readonly quick: boolean
+  readonly options: Options
   /** Tells what goes on. */
   say(text: string): void
 }
