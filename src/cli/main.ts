@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import { backupCommand, restoreCommand } from './commands/backup.ts'
 import { certificateCommand } from './commands/certificate/index.ts'
 import { checkCommand } from './commands/check.ts'
 import { dnsCommand } from './commands/dns/index.ts'
@@ -10,6 +11,7 @@ import { receiptCommand } from './commands/receipt/index.ts'
 import { reloadCommand } from './commands/reload.ts'
 import { dmarcReportCommand, tlsReportCommand } from './commands/reports/index.ts'
 import { serveCommand } from './commands/serve.ts'
+import { spoolCommand } from './commands/spool/index.ts'
 import { statusCommand } from './commands/status.ts'
 import { tlsCommand } from './commands/tls.ts'
 import { traceCommand } from './commands/trace.ts'
@@ -36,6 +38,7 @@ function buildProgram(): Command {
   for (const command of [serveCommand(), checkCommand(), ledgerCommand(), ...daemonCommands, tlsCommand()])
     program.addCommand(command)
   for (const command of [tlsReportCommand(), dmarcReportCommand()]) program.addCommand(command)
+  for (const command of [backupCommand(), restoreCommand(), spoolCommand()]) program.addCommand(command)
   return exitByError(program)
 }
 

@@ -30,6 +30,7 @@ import type { OwnMail } from './own-mail.ts'
 import { Publisher } from './publish.ts'
 import { CurrentRecipients } from './recipients.ts'
 import { Reporting } from './reporting.ts'
+import { lookForLoss } from './spool-behind.ts'
 import { transportOf } from './transport-options.ts'
 import { tellingDeferrals, tellingHolds, watchOptions } from './watch.ts'
 
@@ -66,7 +67,8 @@ export async function openRooms(config: Config, { sink, clock }: Outside): Promi
   const seams = { log: sink.log, metrics, clock }
   await makeFolder(config.state.dir, 0o750)
   // First the spool: on a full disk it can make room for the others
-  const spool = await openSpool(await spoolOptions(config), seams)
+  const journalAfter = lookForLoss(config, seams.log) ?? 0
+  const spool = await openSpool({ ...(await spoolOptions(config)), journalAfter }, seams)
   const watch = await openWatch(join(config.state.dir, 'alarms.json'), watchOptions(config), seams)
   const { alarms } = watch
   const ledger = await openLedger(ledgerOptions(config, seams.log), { ...seams, alarms })

@@ -115,6 +115,7 @@ function writerData(all: SpoolSettings, now: number): WriterData {
     cacheBytes: all.cacheBytes,
     walBytes: all.walBytes,
     idleMs: IDLE_MS,
+    journalAfter: all.journalAfter,
     now,
     crash: all.crash ?? null,
   }

@@ -22,6 +22,8 @@ export interface SpoolOptions {
   readonly cacheBytes?: number
   /** Size of the log at which it is copied into the database. Default 16 MiB. */
   readonly walBytes?: number
+  /** The number of the last journal entry that the ledger has, where that is above the journal's own last. Default 0. */
+  readonly journalAfter?: number
   /** For tests of durability: end at a named point of a commit (`commit.before`, `commit.after`, `reply.before`). */
   readonly crash?: CrashSpec
 }
@@ -40,6 +42,7 @@ export const SPOOL_DEFAULTS = {
   gatherMs: 0,
   cacheBytes: 32 * MIB,
   walBytes: 16 * MIB,
+  journalAfter: 0,
 } as const satisfies Omit<Required<SpoolOptions>, 'path' | 'crash'>
 
 export const settings = (options: SpoolOptions): SpoolSettings => ({ ...SPOOL_DEFAULTS, ...options })

@@ -219,6 +219,7 @@ export interface WriterData {
   readonly cacheBytes: number
   readonly walBytes: number
   readonly idleMs: number
+  readonly journalAfter: number
   readonly now: number
   readonly crash: CrashSpec | null
 }

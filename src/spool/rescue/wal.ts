@@ -104,6 +104,27 @@ function lookThrough(path: string, file: number, size: number): string | null {
   return null
 }
 
+/** Whether a log holds frames that SQLite does not read: torn by a crash, or damaged. */
+export function hasUnreadTail(path: string): boolean {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  if (size < WAL_HEADER + FRAME_HEADER) return false
+  const file = openSync(path, 'r')
+  try {
+    const header = headerOf(file)
+    if (header === null || !header.fits) return header !== null
+    const bytes = Buffer.alloc(FRAME_HEADER + header.pageBytes)
+    const walk = new Walk(header)
+    for (let at = WAL_HEADER; at + bytes.length <= size; at += bytes.length) {
+      readSync(file, bytes, 0, bytes.length, at)
+      if (walk.next(bytes, at) === null) return false
+      if (walk.bad !== null) return true
+    }
+    return false
+  } finally {
+    closeSync(file)
+  }
+}
+
 /** Where the newest version of each page lies in a log, as far as anything can be made of it. */
 export function salvageWal(
   file: number,

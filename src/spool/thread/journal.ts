@@ -25,7 +25,8 @@ export class Journal {
   #deleted: number
   #fresh: unknown[] = []
 
-  constructor(db: Connection, source: number) {
+  /** `after`: what the ledger has already, of a journal that was longer once. */
+  constructor(db: Connection, source: number, after = 0) {
     this.#source = source
     this.#sql = {
       insert: db.prepare('INSERT INTO journal VALUES (?, ?, ?, ?, ?)'),
@@ -36,8 +37,9 @@ export class Journal {
       .prepare('SELECT (SELECT min(seq) FROM journal), (SELECT max(seq) FROM journal)')
       .raw()
       .get() as (number | null)[]
-    this.#given = this.#committed = last ?? 0
-    this.#sent = this.#taken = this.#deleted = (first ?? 1) - 1
+    this.#given = this.#committed = Math.max(last ?? 0, after)
+    this.#sent = this.#taken = Math.max((first ?? 1) - 1, after)
+    this.#deleted = (first ?? 1) - 1
   }
 
   /** Inside a transaction. `data` is JSON: the recipients and the facts. */

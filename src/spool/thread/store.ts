@@ -73,7 +73,7 @@ function makeParts(db: Connection, data: WriterData, space: Space): Parts {
     destinations: new Destinations(db),
     leases: new LeaseTimes(),
     holdLeases: new LeaseTimes(),
-    journal: new Journal(db, sourceOf(db)),
+    journal: new Journal(db, sourceOf(db), data.journalAfter),
     ids: new IdMark(db),
   }
   const removal = new Removal(db)

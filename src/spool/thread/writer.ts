@@ -1,5 +1,5 @@
 import { crashAt } from '../../db/crash.ts'
-import { checkpoint, openDatabase } from '../../db/database.ts'
+import { type Connection, checkpoint, openDatabase } from '../../db/database.ts'
 import { lockFolder } from '../../db/lock.ts'
 import { runThread } from '../../db/thread.ts'
 import type { WriterData, WriterOps } from '../wire.ts'
@@ -11,11 +11,18 @@ import { openWriter } from './store.ts'
 const open = ({ path, cacheBytes, walBytes }: WriterData) =>
   openDatabase({ path, applicationId: SPOOL_APPLICATION_ID, migrations, cacheBytes, walBytes })
 
-function start(data: WriterData, ballast: Ballast) {
+/** Gives the lock up where it fails: a repair in this process wants it. */
+function start(data: WriterData, lock: Connection) {
+  let db: Connection | null = null
   try {
-    const db = ballast.insist(() => open(data))
-    return { db, store: openWriter(db, data, ballast) }
+    checkFiles(data)
+    const ballast = new Ballast(data.ballastPath, data.ballastBytes)
+    const opened = ballast.insist(() => open(data))
+    db = opened
+    return { db: opened, store: openWriter(opened, data, ballast) }
   } catch (error) {
+    db?.close()
+    lock.close()
     throw asDamage(error, data.path)
   }
 }
@@ -24,9 +31,7 @@ function start(data: WriterData, ballast: Ballast) {
 runThread<WriterOps, WriterData>(
   (data) => {
     const lock = lockFolder(data.lockPath)
-    checkFiles(data)
-    const ballast = new Ballast(data.ballastPath, data.ballastBytes)
-    const { db, store } = start(data, ballast)
+    const { db, store } = start(data, lock)
     return {
       ...store,
       close() {
