@@ -7,10 +7,10 @@ import { provePowerLoss } from '../lib/prove/powerloss/proof.ts'
 
 export const amounts: Amounts = {
   kills: { long: 5000, short: 40, help: 'times that the daemon is killed' },
-  states: { long: 600, short: 24, help: 'moments at which the power is lost' },
+  states: { long: 600, short: 20, help: 'moments at which the power is lost' },
   recorded: { long: 4000, short: 1200, help: 'messages of the run that they are taken from' },
   clock: { long: 1, short: 1, help: '0 leaves the jumps of the clock out' },
-  controls: { long: 12, short: 6, help: 'power losses of each control, in which syncs lie' },
+  controls: { long: 12, short: 4, help: 'power losses of each control, in which syncs lie' },
 }
 
 export async function prove(prover: Prover): Promise<Proof> {

@@ -19,7 +19,7 @@ async function prove(...amounts: string[]): Promise<void> {
 test('forty kills, at named points and at random, lose no acknowledged message', () => prove('--kills', '40'))
 
 test('losses of power lose no acknowledged message, and a disk that lies about syncs is found out', () =>
-  prove('--states', '24'))
+  prove('--states', '20'))
 
 test('a clock that is set forward and back loses nothing, returns nothing early, and delays nothing', () =>
   prove('--clock', '1'))
