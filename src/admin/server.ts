@@ -39,6 +39,9 @@ const DEFAULT_MODE = 0o660
 const MAX_BODY_BYTES = 262_144
 const MAX_CONNECTIONS = 64
 const REQUEST_MS = 10_000
+// Silent peers must not take up all connections for long: an operator in trouble waits for one
+const HEADERS_MS = 5_000
+const LOOK_MS = 1_000
 
 /** Opens the admin API. Rejects with AdminSocketTaken if another daemon listens there. */
 export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
@@ -54,6 +57,7 @@ function buildApp({ ports, log, clock }: AdminOptions): FastifyInstance {
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_MS,
+    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: LOOK_MS },
     forceCloseConnections: true,
     // Fastify's default drops unknown fields in silence: a misspelt filter would then mean everything
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: false } },

@@ -41,7 +41,7 @@ export function createLog(options: LogOptions): LogSink {
   const sink = { dropped: 0, closed: false }
   const stream = openDestination(options.fd ?? 1)
   stream.on('drop', () => sink.dropped++)
-  const logger = pino(pinoOptions(options), stream)
+  const logger = pino(pinoOptions(options), { write: (line: string) => void stream.write(harmless(line)) })
   return {
     log: logger,
     setLevel: (level) => {
@@ -70,6 +70,14 @@ function pinoOptions({ level, addressKey }: LogOptions): pino.LoggerOptions {
     serializers: { err: error, error },
   }
 }
+
+// Beside what JSON escapes: what steers a terminal (C1), turns the direction of text, hides it or breaks the line. Peers
+// and senders choose what is logged, and an operator reads it on a terminal
+const MISLEADING = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+
+/** The same for a program: these stand within strings only, as JSON has it. */
+const harmless = (line: string): string =>
+  line.replace(MISLEADING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 type Destination = ReturnType<typeof pino.destination>
 

@@ -71,3 +71,15 @@ test('A reader that closes the pipe does not end the process', async () => {
   const ended = await run('sh', ['-c', '"$0" --input-type=module --eval "$1" | head -c 1', process.execPath, program])
   assert.match(ended.stderr, /still here/)
 })
+
+test('What could steer a terminal or turn text around is escaped, and a program reads it as it was', (t) => {
+  const file = join(temporaryFolder(t), 'log')
+  const { log, close } = createLog({ level: 'info', fd: openSync(file, 'a') })
+  const reply = '550 \x1b[2J\x9b31m\u202egpj.exe\u2028\u200b\ufeff"}\r\n{"level":"error"}'
+  log.warn({ reply, err: new Error(reply) }, reply)
+  close()
+  assert.match(readFileSync(file, 'utf8'), /^[^\p{Cc}\p{Zl}\u200b\u202e\ufeff]*\n$/u)
+  const [line] = readLines(file)
+  assert.equal(line?.reply, reply)
+  assert.equal(line?.msg, reply)
+})
