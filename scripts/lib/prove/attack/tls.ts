@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { makeCertificate } from '../../../../test/support/certs.ts'
+import { program } from '../../../../test/support/components.ts'
+import { startDaemon } from '../../../../test/support/daemon.ts'
+import { temporaryFolder } from '../../../../test/support/folder.ts'
+import { freePorts } from '../../../../test/support/ports.ts'
+import { run } from '../../../../test/support/process.ts'
+import { startSink } from '../../../../test/support/sink.ts'
+import { Missing, type Promised, type Proof, type Prover } from '../part.ts'
+
+interface Listener {
+  readonly name: string
+  readonly port: number
+  readonly starttls: boolean
+}
+
+interface Finding {
+  readonly id: string
+  readonly severity: string
+  readonly finding: string
+}
+
+const TESTSSL_MS = 900_000
+/** A certificate of a test vouches for itself, and nobody publishes anything about it. */
+const OF_A_TEST_CERTIFICATE =
+  /^(?:cert_trust|cert_chain_of_trust|cert_revocation|cert_ocspRevoked|OCSP_stapling|DNS_CAArecord|cert_caIssuers|cert_commonName.*|cert_expirationStatus|cert_notAfter|cert_validityPeriod|cert_extlifeSpan|cert_crlDistributionPoints|scan.*|overall_grade|grade_cap.*)\b/
+const BAD = new Set(['MEDIUM', 'HIGH', 'CRITICAL'])
+
+/** What sslscan, and in the long form testssl.sh, say of each listener. */
+export async function proveTls(prover: Prover): Promise<Proof> {
+  for (const name of prover.short ? ['sslscan'] : ['sslscan', 'testssl']) {
+    if (program(name) === null) throw new Missing(`${name} is not installed (scripts/test installs it)`)
+  }
+  const listeners = await start(prover)
+  const rows: (string | number)[][] = []
+  const promises: Promised[] = []
+  for (const listener of listeners) {
+    const { versions, suites } = await sslscan(listener)
+    const findings = prover.short ? [] : await testssl(prover, listener)
+    rows.push([listener.name, versions.join(', '), suites.length, prover.short ? 'not asked' : findings.length])
+    promises.push({
+      text: `${listener.name}: nothing under TLS 1.2, forward secrecy and authenticated encryption only.`,
+      kept: versions.length > 0 && versions.every((version) => /^1\.[23]$/.test(version)) && suites.every(isStrong),
+      detail: suites.filter((suite) => !isStrong(suite)).join(', ') || suites.join(', '),
+    })
+    if (prover.short) continue
+    promises.push({
+      text: `${listener.name}: testssl.sh finds nothing medium or worse.`,
+      kept: findings.length === 0,
+      detail: findings.map(({ id, severity, finding }) => `${severity} ${id}: ${finding}`).join('; ') || 'nothing',
+    })
+  }
+  return {
+    tables: [
+      {
+        title: 'What TLS scanners say of each listener',
+        columns: ['listener', 'versions', 'suites', 'findings of testssl.sh'],
+        rows,
+      },
+    ],
+    promises,
+    notes: ['Findings about the certificate itself, which is made for the test and vouches for itself, are left out.'],
+  }
+}
+
+async function start(prover: Prover): Promise<readonly Listener[]> {
+  const { certFile, keyFile } = makeCertificate(temporaryFolder(prover), 'relay', ['relay.test', '127.0.0.1'])
+  const sink = await startSink(prover)
+  const [starttls = 0, implicit = 0] = await freePorts(2)
+  await startDaemon(prover, {
+    hostname: 'relay.test',
+    listeners: [
+      { address: '127.0.0.1', port: starttls, tls: 'starttls' },
+      { address: '127.0.0.1', port: implicit, tls: 'implicit' },
+    ],
+    tls: { certificate: certFile, key: keyFile },
+    clients: [{ name: 'scanner', networks: ['127.0.0.0/8'], senders: ['*'] }],
+    routes: { default: { hosts: [`127.0.0.1:${sink.port}`] } },
+    metrics: { listen: 'off' },
+  })
+  return [
+    { name: 'SMTP, STARTTLS', port: starttls, starttls: true },
+    { name: 'SMTP, TLS from the first byte', port: implicit, starttls: false },
+  ]
+}
+
+async function sslscan({ port, starttls }: Listener): Promise<{ versions: string[]; suites: string[] }> {
+  const how = starttls ? ['--starttls-smtp'] : []
+  const { stdout } = await run('sslscan', [...how, '--no-colour', '--xml=-', `127.0.0.1:${port}`], {
+    timeoutMs: 120_000,
+  })
+  const versions = [...stdout.matchAll(/<protocol type="(ssl|tls)" version="([\d.]+)" enabled="1"/g)]
+  const suites = [...stdout.matchAll(/<cipher status="\w+" sslversion="[^"]+" bits="\d+" cipher="([^"]+)"/g)]
+  return {
+    versions: versions.map(([, type, version]) => (type === 'ssl' ? `SSL ${version}` : `${version}`)),
+    suites: [...new Set(suites.map(([, suite]) => `${suite}`))],
+  }
+}
+
+const isStrong = (suite: string): boolean => /^TLS_(AES|CHACHA20)|^ECDHE-.*(GCM|CHACHA20)/.test(suite)
+
+async function testssl(prover: Prover, { name, port, starttls }: Listener): Promise<readonly Finding[]> {
+  const file = join(temporaryFolder(prover), 'found.json')
+  const how = starttls ? ['--starttls', 'smtp'] : []
+  prover.say(`testssl.sh looks at ${name}, which takes minutes`)
+  const options = ['--quiet', '--color', '0', '--warnings', 'off', '--ip', 'one', '--jsonfile', file, ...how]
+  const { stdout } = await run('testssl', [...options, `127.0.0.1:${port}`], { timeoutMs: TESTSSL_MS })
+  const found = JSON.parse(readFileSync(file, 'utf8')) as Finding[]
+  if (!found.some(({ id }) => id === 'TLS1_3')) throw new Error(`testssl.sh did not finish: ${stdout.slice(-500)}`)
+  return found.filter(({ id, severity }) => BAD.has(severity) && !OF_A_TEST_CERTIFICATE.test(id))
+}

@@ -1,0 +1,21 @@
+import { proveModifiers } from '../lib/prove/attack/modifiers.ts'
+import { proveSessions } from '../lib/prove/attack/sessions.ts'
+import { proveTls } from '../lib/prove/attack/tls.ts'
+import type { Amounts, Proof, Prover } from '../lib/prove/part.ts'
+
+/** Hostile clients, next hops, mail and operators' neighbours: nothing gets in, nothing comes out, nothing falls over. */
+
+export const amounts: Amounts = {
+  sessions: { long: 20_000, short: 400, help: 'SMTP sessions of random moves' },
+  smuggled: { long: 20_000, short: 300, help: 'messages that hide another, through the modifiers' },
+}
+
+export async function prove(prover: Prover): Promise<Proof> {
+  const proofs: Proof[] = []
+  for (const each of [proveSessions, proveModifiers, proveTls]) proofs.push(await each(prover))
+  return {
+    tables: proofs.flatMap(({ tables }) => tables),
+    promises: proofs.flatMap(({ promises }) => promises),
+    notes: proofs.flatMap(({ notes = [] }) => notes),
+  }
+}
