@@ -9,10 +9,11 @@ export interface Holdings {
   readonly sockets: number
   readonly descriptors: number
   readonly timers: number
-  /** Bytes: of the main thread's heap after a collection, and of the process. */
+  /** Bytes: of the main thread's heap and of its buffers after a collection, and of the process. */
   readonly heap: number
+  readonly external: number
   readonly rss: number
-  /** Files below the state folder, by path; SQLite's own helpers are not counted. */
+  /** Files below the state folder, by path. SQLite's own helpers are not counted, nor the list of alarms: one file, and short. */
   readonly files: readonly string[]
 }
 
@@ -31,8 +32,14 @@ export async function holdingsOf(daemon: Daemon): Promise<Holdings> {
   rmSync(file, { force: true })
   daemon.signal('SIGUSR2')
   await waitFor(() => existsSync(file), { what: 'the daemon to say what it holds' })
-  const { timers, heap, rss } = JSON.parse(readFileSync(file, 'utf8'))
-  return { ...descriptorsOf(daemon.pid), timers, heap, rss, files: filesBelow(daemon.stateDir) }
+  const { timers, heap, external, rss } = JSON.parse(readFileSync(file, 'utf8'))
+  return { ...descriptorsOf(daemon.pid), timers, heap, external, rss, files: filesBelow(daemon.stateDir) }
+}
+
+/** Bytes of memory that the process takes now. */
+export function residentOf(pid: number): number {
+  const [, kib = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) * 1024
 }
 
 export function descriptorsOf(pid: number): { sockets: number; descriptors: number } {
@@ -48,8 +55,10 @@ export function descriptorsOf(pid: number): { sockets: number; descriptors: numb
   return { sockets: targets.filter((target) => target.startsWith('socket:')).length, descriptors: targets.length }
 }
 
+const PASSING = /-(?:wal|shm|journal)$|^alarms\.json/
+
 const filesBelow = (folder: string): readonly string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !/-(?:wal|shm|journal)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && !PASSING.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()

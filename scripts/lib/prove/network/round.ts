@@ -2,7 +2,7 @@ import { waitFor } from '../../../../test/support/wait.ts'
 import type { Prover } from '../part.ts'
 import { Account } from './account.ts'
 import { ProofClient } from './client.ts'
-import { descriptorsOf, type Holdings, holdingsOf } from './holdings.ts'
+import { descriptorsOf, type Holdings, holdingsOf, residentOf } from './holdings.ts'
 import { randomFor, type Weather } from './plan.ts'
 import { OWN_DOMAIN, RECIPIENTS, type Scanners, type Stage, setStage } from './stage.ts'
 
@@ -110,7 +110,9 @@ async function untilFaults({ say }: Teller, stage: Stage, wanted: number): Promi
     () => {
       if (performance.now() - saidAt > SAY_EVERY_MS) {
         saidAt = performance.now()
-        say(`  ${faultsOf(stage)} of ${wanted} faults`)
+        say(
+          `  ${faultsOf(stage)} of ${wanted} faults; the process has ${Math.round(residentOf(stage.daemon.pid) / 2 ** 20)} MiB`,
+        )
       }
       return faultsOf(stage) >= wanted || !stage.daemon.alive
     },

@@ -81,13 +81,14 @@ const mib = (bytes: number): string => (bytes / MIB).toFixed(1)
 
 const holdingTable = (rounds: readonly Round[]): Table => ({
   title: 'What the daemon holds when it is idle, before → after',
-  columns: ['with', 'sockets', 'descriptors', 'timers', 'heap, MiB', 'process, MiB', 'files'],
+  columns: ['with', 'sockets', 'descriptors', 'timers', 'heap, MiB', 'buffers, MiB', 'process, MiB', 'files'],
   rows: rounds.map(({ resolver, before, after }) => [
     resolver,
     `${before.sockets} → ${after.sockets}`,
     `${before.descriptors} → ${after.descriptors}`,
     `${before.timers} → ${after.timers}`,
     `${mib(before.heap)} → ${mib(after.heap)}`,
+    `${mib(before.external)} → ${mib(after.external)}`,
     `${mib(before.rss)} → ${mib(after.rss)}`,
     `${before.files.length} → ${after.files.length}`,
   ]),
@@ -157,6 +158,10 @@ function otherPromises(rounds: readonly Round[]): readonly Promised[] {
     promise(
       `The heap is back within ${HEAP_APART / MIB} MiB.`,
       grown(HEAP_APART, ({ heap }) => heap),
+    ),
+    promise(
+      `Buffers are back within ${HEAP_APART / MIB} MiB.`,
+      grown(HEAP_APART, ({ external }) => external),
     ),
     promise(
       `The process is back within ${RSS_APART / MIB} MiB.`,
