@@ -4,10 +4,11 @@ import { relayConfig } from '../../../../test/support/config.ts'
 import { Daemon } from '../../../../test/support/daemon.ts'
 import { temporaryFolder } from '../../../../test/support/folder.ts'
 import { freePort } from '../../../../test/support/ports.ts'
-import { defer } from '../../../../test/support/scope.ts'
+import { defer, type Scope } from '../../../../test/support/scope.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
 import type { Proof, Prover } from '../part.ts'
 import { type Random, randomOf } from '../random.ts'
+import { withinScope } from '../scope.ts'
 import { Account, type Tally } from './account.ts'
 import { damaged, recordProblems } from './record.ts'
 import { Senders } from './senders.ts'
@@ -62,7 +63,9 @@ export async function proveKills(prover: Prover): Promise<Proof> {
     while (begun < wanted) {
       const kills = Math.min(PER_FOLDER, Math.ceil(wanted / LANES), wanted - begun)
       begun += kills
-      await new Folder(prover, random, sum, `${number}k${begun}`).run(kills)
+      const run = `${number}k${begun}`
+      // What it leaves is removed before the next one: thousands of kills would fill a disk
+      await withinScope((scope) => new Folder(scope, random, sum, run).run(kills))
       prover.say(`${sum.kills} kills, ${sum.tally.acknowledged} acknowledged, ${sum.tally.lost} lost`)
     }
   }
@@ -72,28 +75,28 @@ export async function proveKills(prover: Prover): Promise<Proof> {
 
 /** A state folder that lives through many deaths of its daemon. */
 class Folder {
-  readonly #prover: Prover
+  readonly #scope: Scope
   readonly #random: Random
   readonly #sum: Sum
   readonly #run: string
   readonly #account = new Account()
 
-  constructor(prover: Prover, random: Random, sum: Sum, run: string) {
-    this.#prover = prover
+  constructor(scope: Scope, random: Random, sum: Sum, run: string) {
+    this.#scope = scope
     this.#random = random
     this.#sum = sum
     this.#run = run
   }
 
   async run(kills: number): Promise<void> {
-    await this.#account.listen(this.#prover)
+    await this.#account.listen(this.#scope)
     const port = await freePort()
-    const folder = temporaryFolder(this.#prover)
+    const folder = temporaryFolder(this.#scope)
     const config = relayConfig({ port, nextHop: this.#account.port })
     let daemon = new Daemon(folder, config)
-    defer(this.#prover, () => daemon.stop())
+    defer(this.#scope, () => daemon.stop())
     const senders = new Senders({ port, run: this.#run, sessions: 6 })
-    defer(this.#prover, () => senders.stop())
+    defer(this.#scope, () => senders.stop())
     for (let n = 1; n <= kills; n++) {
       await this.#live(daemon)
       this.#sum.kills++

@@ -3,8 +3,8 @@ import { freePort } from '../../../../test/support/ports.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
 import { Account } from '../crash/account.ts'
 import { damaged, recordProblems } from '../crash/record.ts'
+import { withinScope } from '../scope.ts'
 import { type Recording, scratchFolder } from './recorder.ts'
-import { withinScope } from './scope.ts'
 
 /** What clients and next hop knew when the power failed. */
 export interface Known {

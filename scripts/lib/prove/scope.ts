@@ -1,4 +1,4 @@
-import type { Scope } from '../../../../test/support/scope.ts'
+import type { Scope } from '../../../test/support/scope.ts'
 
 /** Work with a scope of its own, which ends with it. */
 export async function withinScope<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
