@@ -9,6 +9,7 @@ export class Pages {
   readonly #wal: number | null
   readonly #newest: ReadonlyMap<number, number>
   readonly #filePages: number
+  readonly #wholePages: number
   readonly pageBytes: number
   readonly count: number
 
@@ -22,6 +23,7 @@ export class Pages {
     // Every file of ours is made with this size; a head that says otherwise was altered
     this.pageBytes = DEFAULT_PAGE
     this.#filePages = Math.ceil(statSync(path).size / this.pageBytes)
+    this.#wholePages = Math.floor(statSync(path).size / this.pageBytes)
     this.count = wal?.count || this.#filePages
   }
 
@@ -37,6 +39,16 @@ export class Pages {
       return null
     }
     return bytes
+  }
+
+  /** Pages that the database had, and that are neither in the file nor in its log: it was cut. */
+  cut(): number {
+    const inHead = this.read(1)?.readUInt32BE(28) ?? 0
+    // A head that was altered says anything
+    const expected = Math.max(this.count, inHead > this.count * 1000 ? 0 : inHead)
+    let cut = 0
+    for (let page = this.#wholePages + 1; page <= expected; page++) if (!this.#newest.has(page)) cut++
+    return cut
   }
 
   /** Pages that hold nothing any more; null where their list is damaged, so that nobody can tell. */

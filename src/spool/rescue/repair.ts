@@ -30,6 +30,8 @@ export interface RepairReport {
   /** Recipients that are held because nobody can tell whether they were sent already. */
   readonly held: number
   readonly badRows: number
+  /** Pages of the database that are gone: only the ledger knows the messages that lay there alone. */
+  readonly cut: number
 }
 
 // A day on which people work lies in any three
@@ -60,7 +62,7 @@ function finish(repaired: string, path: string, { folder }: RepairRequest): Repa
   syncPath(folder)
   const db = openForChange(path)
   try {
-    return { movedTo: path, ...standing(db), found: 0, held: 0, badRows: 0 }
+    return { movedTo: path, ...standing(db), found: 0, held: 0, badRows: 0, cut: 0 }
   } finally {
     db.close()
   }
@@ -85,13 +87,13 @@ function build(path: string, building: string, request: RepairRequest): Omit<Rep
 
 function fill(path: string, db: Connection, request: RepairRequest) {
   const { folder, now } = request
-  const read: Salvaged = existsSync(path) ? salvage(path, db) : { pages: 0, badRows: 0, doubtful: false }
+  const read: Salvaged = existsSync(path) ? salvage(path, db) : { cut: 1, badRows: 0, doubtful: false }
   db.exec('UPDATE recipient SET state = 0 WHERE state = 1')
   const found = findFiles(db, folder)
   setAside(db, folder, now)
   const held = read.doubtful ? holdAll(db, now) : 0
   continueJournal(db, request)
-  return { found, held, badRows: read.badRows }
+  return { found, held, badRows: read.badRows, cut: read.cut }
 }
 
 /** Files whose name was lost are known by their size and checksum. */

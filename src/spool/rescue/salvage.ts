@@ -5,7 +5,8 @@ import { type Row, rowsOf, type Value } from './record.ts'
 
 /** What was read out of a damaged file. */
 export interface Salvaged {
-  readonly pages: number
+  /** Pages that are gone, with whatever lay on them. */
+  readonly cut: number
   /** Rows that could not be read, on pages that could. */
   readonly badRows: number
   /** The list of free pages is damaged: among the rows may be some of messages that are long gone. */
@@ -29,7 +30,7 @@ export function salvage(from: string, into: Connection): Salvaged {
       for (const row of rows) writer.write(row)
     }
     writer.destinations()
-    return { pages: pages.count, badRows, doubtful: free === null }
+    return { cut: pages.cut(), badRows, doubtful: free === null }
   } finally {
     pages.close()
   }

@@ -31,7 +31,7 @@ export class Ballast {
   release(): void {
     if (!this.#held) return
     this.#held = false
-    unlinkSync(this.#path)
+    this.#remove()
   }
 
   /** Takes the space again. False where there is none yet. */
@@ -41,17 +41,28 @@ export class Ballast {
   }
 
   #take(): boolean {
-    const file = openSync(this.#path, 'w', 0o600)
+    let file: number | null = null
     try {
+      file = openSync(this.#path, 'w', 0o600)
       const piece = Buffer.alloc(Math.min(PIECE, this.#bytes))
       for (let left = this.#bytes; left > 0; left -= piece.length) writeAll(file, piece.subarray(0, left))
       fsyncSync(file)
       return true
     } catch {
-      unlinkSync(this.#path)
+      // No name, no room or no right to write: whatever it is, it ends some day
+      this.#remove()
       return false
     } finally {
-      closeSync(file)
+      if (file !== null) closeSync(file)
+    }
+  }
+
+  /** A disk that cannot even do that must not take the thread with it. */
+  #remove(): void {
+    try {
+      unlinkSync(this.#path)
+    } catch {
+      // Its space stays taken until the next try
     }
   }
 }

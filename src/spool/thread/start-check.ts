@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import type { Connection } from '../../db/database.ts'
 import { DatabaseRefused } from '../../db/migrate.ts'
+import { Pages } from '../rescue/pages.ts'
 import { findWalDamage } from '../rescue/wal.ts'
 import { FLAG, type WriterData } from '../wire.ts'
 
@@ -18,8 +19,20 @@ export function checkFiles({ path, contentPath, ballastPath }: WriterData): void
   const used = existsSync(ballastPath) || hasContent(contentPath)
   if (found === undefined && used) throw new SpoolDamaged(`${path} is gone, and there is content beside it`)
   if (found?.size === 0 && used) throw new SpoolDamaged(`${path} is empty`)
+  if (found !== undefined && found.size > 0) checkLength(path)
   const wal = findWalDamage(`${path}-wal`)
   if (wal !== null) throw new SpoolDamaged(wal)
+}
+
+/** SQLite finds out only when it wants one of the pages that are gone, and gives their place away. */
+function checkLength(path: string): void {
+  const pages = new Pages(path)
+  try {
+    const cut = pages.cut()
+    if (cut > 0) throw new SpoolDamaged(`${path} is cut short: ${cut} pages are gone`)
+  } finally {
+    pages.close()
+  }
 }
 
 const hasContent = (folder: string): boolean =>

@@ -104,10 +104,11 @@ export interface Judged {
 export async function judge(folder: string, { messages }: Pick<Filled, 'messages'>): Promise<Judged> {
   const first = await look(folder, messages).catch((error: unknown) => refusal(error))
   if (first !== null) return first
-  repairSpool({ folder, now: AT, ledgerHas: () => null })
+  const { cut } = repairSpool({ folder, now: AT, ledgerHas: () => null })
   const second = await look(folder, messages)
   if (second === null) throw new Error('still damaged after a repair')
-  return { ...second, how: 'repaired' }
+  // What lay on pages that are gone is told as such; the ledger names it
+  return { ...second, how: 'repaired', lost: cut > 0 ? [] : second.lost }
 }
 
 /** Null where it says that it must be repaired; any other failure is one. */

@@ -36,6 +36,10 @@ async function repair(options: RepairOptions): Promise<void> {
   process.exitCode = report.damaged.length === 0 ? EXIT.ok : EXIT.failed
   if (options.json === true) return terminal.json(report)
   for (const { queueId, found } of report.damaged) terminal.print(`message ${queueId} is set aside: ${found}`)
+  if (report.cut > 0)
+    terminal.print(
+      'A part of the database is gone. What lay there alone is not known here: postern ledger verify --with-spool',
+    )
   if (report.found > 0) terminal.print(`${report.found} content files were found again.`)
   if (report.held > 0)
     terminal.print(

@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { program } from '../../test/support/components.ts'
+import { defer } from '../../test/support/scope.ts'
+import { buildShim, type FaultResult, failDisk, type Mode } from '../lib/prove/disk/faults.ts'
+import { type FlipResult, flip, type Kind } from '../lib/prove/disk/flips.ts'
+import { cannotLimit, flood, type MemoryResult } from '../lib/prove/disk/memory.ts'
+import { fill } from '../lib/prove/disk/spool-kit.ts'
+import { type Amounts, Missing, type Promised, type Proof, type Prover, type Table } from '../lib/prove/part.ts'
+import { randomOf } from '../lib/prove/random.ts'
+
+export const amounts: Amounts = {
+  flips: { long: 1000, short: 15, help: 'places of each kind of file that are altered' },
+  spells: { long: 60, short: 4, help: 'spells of each kind in which the disk fails' },
+  flood: { long: 120, short: 12, help: 'seconds of flood in little memory' },
+}
+
+const KINDS: readonly Kind[] = ['database', 'log', 'content']
+const MODES: readonly Mode[] = ['full', 'write', 'sync', 'read', 'readonly']
+const MESSAGES = 200
+const LIMIT_MIB = 256
+const CONNECTIONS = 3000
+
+/** What fails is the disk, the file or the memory; what holds is the promise. */
+export async function prove(prover: Prover): Promise<Proof> {
+  if (program('gcc') === null) throw new Missing('gcc is not installed (scripts/test installs it)')
+  const flips = await proveFlips(prover)
+  const faults = await proveFaults(prover)
+  const limited = cannotLimit()
+  const memory = limited === null ? await flood(prover, LIMIT_MIB, CONNECTIONS, prover.amount('flood')) : null
+  return {
+    tables: [flipTable(flips), faultTable(faults), ...(memory === null ? [] : [memoryTable(memory)])],
+    promises: [...flipPromises(flips), ...faultPromises(faults), ...(memory === null ? [] : memoryPromises(memory))],
+    notes: [
+      'A disk that fails does so below the real daemon, in a shim that lets system calls fail; a quarter of what the daemon was doing then is under way.',
+      ...(limited === null ? [] : [`memory was not limited: ${limited}`]),
+    ],
+  }
+}
+
+async function proveFlips(prover: Prover): Promise<FlipResult[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'prove-disk-'))
+  defer(prover, () => rmSync(folder, { recursive: true, force: true }))
+  const random = randomOf(prover.seed)
+  const filled = await fill(folder, MESSAGES, random)
+  const results: FlipResult[] = []
+  for (const kind of KINDS) {
+    prover.say(`altering ${kind} in ${prover.amount('flips')} places`)
+    const result = await flip(filled, join(folder, 'scratch'), kind, prover.amount('flips'), random)
+    for (const finding of result.findings) prover.say(`  ${finding} (seed ${prover.seed})`)
+    results.push(result)
+  }
+  return results
+}
+
+async function proveFaults(prover: Prover): Promise<FaultResult[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'prove-shim-'))
+  defer(prover, () => rmSync(folder, { recursive: true, force: true }))
+  const shim = buildShim(folder)
+  const results: FaultResult[] = []
+  for (const mode of MODES) {
+    prover.say(`a disk that fails (${mode}) in ${prover.amount('spells')} spells`)
+    const result = await failDisk(prover, shim, mode, prover.amount('spells'))
+    if (result.restarts > 0) prover.say(`  ended ${result.restarts} times; the last that it said:\n${result.last}`)
+    results.push(result)
+  }
+  return results
+}
+
+const flipTable = (results: readonly FlipResult[]): Table => ({
+  title: `A spool of ${MESSAGES} messages, altered in one place each time`,
+  columns: ['file', 'altered', 'as if nothing was', 'some set aside', 'repaired', 'lost untold', 'sent altered'],
+  rows: results.map((r) => [r.kind, r.harms, r.fine, r.aside, r.repaired, r.lost, r.wrong]),
+})
+
+const faultTable = (results: readonly FaultResult[]): Table => ({
+  title: 'A disk that fails in spells, under load',
+  columns: ['what fails', 'spells', 'acknowledged', 'lost', 'twice', 'refused for now', 'restarts'],
+  rows: results.map((r) => [r.mode, r.spells, r.acknowledged, r.lost, r.twice, r.refused, r.restarts]),
+})
+
+const memoryTable = (r: MemoryResult): Table => ({
+  title: 'A flood in little memory',
+  columns: ['MiB', 'connections', 'refused for now', 'acknowledged', 'lost', 'twice', 'peak MiB', 'killed'],
+  rows: [[r.limitMiB, r.connections, r.refused, r.acknowledged, r.lost, r.twice, r.peakMiB, r.killed]],
+})
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
+
+const flipPromises = (results: readonly FlipResult[]): Promised[] => [
+  {
+    text: 'Whatever byte of the spool is altered, every message goes out as it was stored, or is told to be damaged.',
+    kept: sum(results.map(({ lost }) => lost)) === 0,
+    detail: `${sum(results.map(({ harms }) => harms))} times altered, ${sum(results.map(({ lost }) => lost))} messages lost untold`,
+  },
+  { text: 'No altered message is sent.', kept: sum(results.map(({ wrong }) => wrong)) === 0 },
+]
+
+const faultPromises = (results: readonly FaultResult[]): Promised[] => [
+  {
+    text: 'However the disk fails, no acknowledged message is lost.',
+    kept: sum(results.map(({ lost }) => lost)) === 0,
+    detail: `${sum(results.map(({ acknowledged }) => acknowledged))} acknowledged`,
+  },
+  {
+    text: 'While it fails, mail is refused for now, never for good.',
+    kept: sum(results.map((r) => r.permanent)) === 0,
+  },
+  {
+    text: 'When the disk is well again, mail is taken without a restart.',
+    kept: sum(results.map((r) => r.restarts)) === 0,
+  },
+]
+
+const memoryPromises = (r: MemoryResult): Promised[] => [
+  { text: 'In a flood with little memory no acknowledged message is lost.', kept: r.acknowledged > 0 && r.lost === 0 },
+  { text: 'A flood does not make the kernel end the daemon.', kept: r.killed === 0 },
+]

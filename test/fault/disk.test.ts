@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import test from 'node:test'
+import { buildShim, failDisk } from '../../scripts/lib/prove/disk/faults.ts'
+import { flip } from '../../scripts/lib/prove/disk/flips.ts'
+import { fill } from '../../scripts/lib/prove/disk/spool-kit.ts'
+import { randomOf } from '../../scripts/lib/prove/random.ts'
+import { need } from '../support/components.ts'
+import { temporaryFolder } from '../support/folder.ts'
+
+/** Set it to another number to alter other bytes. */
+const SEED = Number(process.env.POSTERN_SEED ?? 5)
+
+for (const kind of ['database', 'log', 'content'] as const) {
+  test(`Whatever is altered in the ${kind} of a spool, each message goes out as it was stored or is told to be damaged.`, async (t) => {
+    const folder = temporaryFolder(t, 'flips')
+    const random = randomOf(SEED)
+    const filled = await fill(folder, 100, random)
+    const { findings } = await flip(filled, join(folder, 'scratch'), kind, 12, random)
+    assert.deepEqual(findings, [], `seed ${SEED}`)
+  })
+}
+
+for (const mode of ['full', 'readonly', 'sync'] as const) {
+  test(`A disk that fails for a while (${mode}) costs no acknowledged message and no restart.`, async (t) => {
+    if (!need(t, 'gcc')) return
+    const { lost, permanent, restarts, last } = await failDisk(t, buildShim(temporaryFolder(t, 'shim')), mode, 3)
+    assert.deepEqual({ lost, permanent, restarts }, { lost: 0, permanent: 0, restarts: 0 }, last)
+  })
+}
