@@ -22,6 +22,16 @@ export function pickMoments({ events }: Pick<Recording, 'events'>, count: number
   return moments.sort((a, b) => a.events - b.events)
 }
 
+/** Moments right after a client was told that its message is safe. */
+export function acknowledgements({ events }: Pick<Recording, 'events'>, count: number, random: Random): Moment[] {
+  const told = places(events).get('acknowledging') ?? []
+  const moments = Array.from(
+    { length: count },
+    (): Moment => ({ doing: 'acknowledging', events: random.pick(told) + 1 }),
+  )
+  return moments.sort((a, b) => a.events - b.events)
+}
+
 /** Which events are of each kind. */
 export function places(events: readonly Traced[]): Map<Doing, number[]> {
   const databases = new Set<number>()

@@ -2,7 +2,7 @@ import type { Proof, Prover } from '../part.ts'
 import { type Random, randomOf } from '../random.ts'
 import { Disk } from './disk.ts'
 import { type Judgement, judge, type Known } from './judge.ts'
-import { type Moment, pickMoments } from './moments.ts'
+import { acknowledgements, type Moment, pickMoments } from './moments.ts'
 import { compileRecorder, type Lie, type Recording, record } from './recorder.ts'
 import type { Traced } from './trace.ts'
 
@@ -25,7 +25,7 @@ export async function provePowerLoss(prover: Prover): Promise<Proof> {
   const controls: { lie: Lie; found: number; of: number }[] = []
   for (const lie of CONTROLS) {
     const lying = await record(prover, library, 200, lie)
-    const judged = await judgeStates(lying, prover.amount('controls'), random, () => {})
+    const judged = await judgeStates(lying, prover.amount('controls'), random, () => {}, true)
     controls.push({ lie, found: judged.filter(isBroken).length, of: judged.length })
   }
   return proofOf(cases, controls)
@@ -33,22 +33,24 @@ export async function provePowerLoss(prover: Prover): Promise<Proof> {
 
 export const isBroken = ({ lost, problems }: Judgement): boolean => lost.length > 0 || problems.length > 0
 
-/** Judges so many states, a few at once. */
+/** Judges so many states, a few at once. A control has no luck: right after an acknowledgement, nothing is left that was not synced. */
 export async function judgeStates(
   recording: Recording,
   count: number,
   random: Random,
   say: (text: string) => void,
+  isControl = false,
 ): Promise<Case[]> {
   const walk = new Walk(recording)
-  const moments = pickMoments(recording, count, random)
+  const moments = isControl ? acknowledgements(recording, count, random) : pickMoments(recording, count, random)
   const cases: Case[] = []
   const lane = async () => {
     for (let moment = moments.shift(); moment !== undefined; moment = moments.shift()) {
       const known = walk.to(moment.events)
       let how = ''
       const judgement = await judge(recording, known, (folder) => {
-        how = walk.disk.writeAfterPowerLoss(folder, random)
+        if (isControl) walk.disk.writeWith(folder, 'none', 'none', random)
+        else how = walk.disk.writeAfterPowerLoss(folder, random)
       })
       const done: Case = { ...judgement, moment, how }
       cases.push(done)
