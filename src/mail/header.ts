@@ -55,7 +55,15 @@ export class HeaderReader {
 
   /** The next bytes. Does nothing once the header has ended. */
   push(chunk: Buffer): void {
-    if (this.#done) return
+    // Most headers are short: the rest of a chunk is body, and not worth a copy
+    for (let at = 0; at < chunk.length && !this.#done; ) {
+      const step = Math.max(START_BYTES, this.#length)
+      this.#push(chunk.subarray(at, at + step))
+      at += step
+    }
+  }
+
+  #push(chunk: Buffer): void {
     const from = Math.max(0, this.#length - 3)
     const taken = Math.min(chunk.length, this.#limits.bytes + 4 - this.#length)
     this.#append(chunk, taken)
