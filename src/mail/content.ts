@@ -7,8 +7,11 @@ export interface Content {
   readonly size: number
   /** All bytes, where they are in memory; null where they are not. */
   readonly bytes: Buffer | null
-  /** The bytes in order. Each call starts anew. */
-  stream(): AsyncIterable<Buffer>
+  /**
+   * The bytes in order. Each call starts anew. With `lent` a chunk's memory may be used for the next one: who asks
+   * for that, or ends the reading, has no more use of the last chunk.
+   */
+  stream(how?: 'lent'): AsyncIterable<Buffer>
 }
 
 /** Content that lies in memory. */
@@ -29,9 +32,9 @@ export function prefixedContent(head: Buffer, rest: Content): Content {
   return {
     size: head.length + rest.size,
     bytes: null,
-    async *stream() {
+    async *stream(how) {
       yield head
-      yield* rest.stream()
+      yield* rest.stream(how)
     },
   }
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Content } from '../mail/content.ts'
-import { WriteBuffers } from './content/buffers.ts'
+import { ContentBuffers } from './content/buffers.ts'
+import { fileContent, type Whole } from './content/file.ts'
 import type { ContentPlace } from './content/file-writer.ts'
 import { ContentFolder } from './content/folder.ts'
 import { SpoolWriter, writerOf } from './content/writer.ts'
@@ -26,8 +27,10 @@ export class Contents {
   constructor(settings: SpoolSettings, now: () => number, lastId: number, onError: (error: unknown) => void) {
     this.#place = {
       folder: new ContentFolder(join(settings.path, 'content'), now, lastId),
-      buffers: new WriteBuffers(settings.writeBufferBytes),
+      buffers: new ContentBuffers(settings.writeBufferBytes),
+      readBuffers: new ContentBuffers(settings.readBufferBytes),
       inRowBytes: settings.contentInRowBytes,
+      outgrown: [],
       onError,
     }
   }
@@ -37,6 +40,9 @@ export class Contents {
   }
 
   readonly path = (file: string): string => this.#place.folder.path(file)
+
+  /** What a file holds, or should. */
+  readonly read = (file: string, whole: Whole): Content => fileContent(this.path(file), whole, this.#place.readBuffers)
 
   /** Without waiting where content lies in memory, so that `put` can join the batch of this turn. */
   prepare(content: Content): Ready | Promise<Ready> {

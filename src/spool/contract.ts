@@ -81,7 +81,7 @@ export class SpoolUnavailable extends Error {
 /** Takes the bytes of one message as they arrive: in memory up to the spool's threshold, then in a file. */
 export interface ContentWriter {
   readonly size: number
-  /** True if more may follow at once; otherwise wait for the promise (backpressure of the disk). Throws or rejects with SpoolUnavailable. The chunk is not kept: it may be reused after the call returns or resolves. */
+  /** True if more may follow at once; otherwise wait for the promise (backpressure of the disk). Throws or rejects with SpoolUnavailable. The chunk is not kept: it may be reused after the call returns. */
   write(chunk: Buffer): true | Promise<void>
   /** All bytes are here. The content is readable until `put` adopted it and its message is gone, or `discard()`. */
   finish(): Promise<Content>

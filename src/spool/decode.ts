@@ -2,16 +2,18 @@ import type { Address } from '../mail/address.ts'
 import { type Content, memoryContent, prefixedContent } from '../mail/content.ts'
 import type { Envelope, NotifyCondition, Recipient } from '../mail/envelope.ts'
 import { formatQueueId } from '../mail/queue-id.ts'
-import { fileContent, type Whole } from './content/file.ts'
+import type { Whole } from './content/file.ts'
 import type { Hold, Lease } from './contract.ts'
 import { FLAG, type LeaseRecipient, type LeaseRow, NOTIFY, type StoredHold } from './wire.ts'
+
+type ReadFile = (file: string, whole: Whole) => Content
 
 /** From rows back to the contract's values. The writer's thread has checked every address. */
 
 export function toLease(
   row: LeaseRow,
   blob: Buffer,
-  pathOf: (file: string) => string,
+  read: ReadFile,
   onDamage: (found: string) => void = () => {},
 ): Lease {
   const [id, destination, receivedAt, client, mailFrom, envid, flags, size, file, recipients, leasedUntil, sum] = row
@@ -24,17 +26,13 @@ export function toLease(
     indexes: recipients.map(([n]) => n),
     attempts: recipients.map(([, , , , attempts]) => attempts),
     lastReplies: recipients.map(([, , , , , lastReply]) => lastReply),
-    content: toContent(blob, file, { size, sum, onDamage }, pathOf),
+    content: toContent(blob, file, { size, sum, onDamage }, read),
     leasedUntil,
   }
 }
 
-export const toContent = (
-  blob: Buffer,
-  file: string | null,
-  whole: Whole,
-  pathOf: (file: string) => string,
-): Content => (file === null ? memoryContent(blob) : prefixedContent(blob, fileContent(pathOf(file), whole)))
+export const toContent = (blob: Buffer, file: string | null, whole: Whole, read: ReadFile): Content =>
+  file === null ? memoryContent(blob) : prefixedContent(blob, read(file, whole))
 
 /** A row of the time before there was such a mark has none. */
 export const isSensitive = (flags: number): { sensitive?: true } =>

@@ -85,7 +85,7 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
   })
   const spool = new SqliteSpool({
     writer: client,
-    reader: new QueueReader({ path: databasePath(all), cacheBytes: READER_CACHE_BYTES }, now, contents.path),
+    reader: new QueueReader({ path: databasePath(all), cacheBytes: READER_CACHE_BYTES }, now, contents.read),
     contents,
     room,
     clock: seams.clock,

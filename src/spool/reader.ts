@@ -1,6 +1,7 @@
 import { startThread, type ThreadClient } from '../db/client.ts'
 import type { Content } from '../mail/content.ts'
 import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
+import type { Whole } from './content/file.ts'
 import type { Hold, QueueEntry, QueueFilter, QueuePage, QueueRecipient, QueueState } from './contract.ts'
 import { isSensitive, toContent, toHold } from './decode.ts'
 import { filterRow, idOf } from './encode.ts'
@@ -17,13 +18,13 @@ const MAX_PAGE = 10_000
 export class QueueReader {
   readonly #data: ReaderData
   readonly #now: () => number
-  readonly #pathOf: (file: string) => string
+  readonly #read: (file: string, whole: Whole) => Content
   #client: Promise<Client> | null = null
 
-  constructor(data: ReaderData, now: () => number, pathOf: (file: string) => string) {
+  constructor(data: ReaderData, now: () => number, read: (file: string, whole: Whole) => Content) {
     this.#data = data
     this.#now = now
-    this.#pathOf = pathOf
+    this.#read = read
   }
 
   async list(filter: QueueFilter, page: { after: string | null; limit: number }): Promise<QueuePage> {
@@ -44,7 +45,7 @@ export class QueueReader {
 
   async content(queueId: QueueId): Promise<Content | null> {
     const { value, blobs } = await (await this.#thread()).callForBytes('content', idOf(queueId))
-    return value === null ? null : toContent(blobs[0] ?? NOTHING, value.file, value, this.#pathOf)
+    return value === null ? null : toContent(blobs[0] ?? NOTHING, value.file, value, this.#read)
   }
 
   async overdue(want: OverdueWant): Promise<OverdueRows> {

@@ -233,7 +233,7 @@ export class SqliteSpool implements Spool {
   }
 
   #toLease(row: LeaseRow, blob: Buffer | undefined): Lease {
-    return toLease(row, blob ?? NOTHING, this.#parts.contents.path, (found) => this.#damaged(row[0], found))
+    return toLease(row, blob ?? NOTHING, this.#parts.contents.read, (found) => this.#damaged(row[0], found))
   }
 
   /** What was read is not what was stored: nobody may try again. */

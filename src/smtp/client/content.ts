@@ -67,9 +67,9 @@ function stuff(piece: Buffer, lineStart: boolean): Buffer {
   return out.subarray(0, length)
 }
 
-/** The bytes of content in pieces of at most PIECE_BYTES, none empty. */
+/** The bytes of content in pieces of at most PIECE_BYTES, none empty. A piece is only lent until the next one is asked for. */
 export async function* pieces(content: Content): AsyncGenerator<Buffer, void> {
-  for await (const chunk of content.bytes === null ? content.stream() : [content.bytes]) {
+  for await (const chunk of content.bytes === null ? content.stream('lent') : [content.bytes]) {
     for (let at = 0; at < chunk.length; at += PIECE_BYTES) yield chunk.subarray(at, at + PIECE_BYTES)
   }
 }

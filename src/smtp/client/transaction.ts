@@ -220,6 +220,7 @@ export class Transaction implements Listener {
       if (bytes === null) break
       left -= piece.length
       this.#expect('content', 'block')
+      // The piece is only lent
       if (!this.#wire.write(bytes)) await this.#wire.drained()
     }
     if (!this.#over) this.#endContent(stuffer.end(), left)

@@ -39,7 +39,6 @@ export class Wire {
     this.#deadline = new Deadline(clock, () => this.#expired())
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
     socket.on('data', this.#data)
-    socket.on('drain', this.#drained)
     socket.on('end', this.#gone)
     socket.on('close', this.#gone)
     socket.on('error', this.#broken)
@@ -68,9 +67,10 @@ export class Wire {
     this.#owed += replies
   }
 
-  /** Sends bytes as they are. False: wait for `drained()`. */
+  /** Sends bytes as they are. True: the system has them; otherwise they must stay as they are until `drained()`. */
   write(bytes: Buffer): boolean {
-    return this.#socket.write(bytes)
+    this.#socket.write(bytes, this.#drained)
+    return this.#socket.writableLength === 0
   }
 
   /** Sends two pieces in one call of the system. */
@@ -81,9 +81,9 @@ export class Wire {
     this.#socket.uncork()
   }
 
-  /** Resolves when the peer has taken enough, or the connection is gone. */
+  /** Resolves when the system has all that was written, or the connection is gone. */
   drained(): Promise<void> {
-    if (this.failure !== null || !this.#socket.writableNeedDrain) return Promise.resolve()
+    if (this.failure !== null || this.#socket.writableLength === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#wake = resolve
     })
@@ -155,7 +155,6 @@ export class Wire {
     this.#deadline.stop()
     for (const [event, handler] of [
       ['data', this.#data],
-      ['drain', this.#drained],
       ['end', this.#gone],
       ['close', this.#gone],
     ] as const) {
@@ -180,6 +179,7 @@ export class Wire {
   }
 
   #drained = (): void => {
+    if (this.failure === null && this.#socket.writableLength > 0) return
     const wake = this.#wake
     this.#wake = null
     wake?.()

@@ -1,14 +1,14 @@
 const LARGEST = 262_144
 const SMALLEST = 16_384
-// Two each: one fills while the other is written
-const PER_WRITER = 2
-const KEEP = 32
+// Writers have two each: one fills while the other is written
+const SPARE = 2
+const KEEP = 64
 
 /**
- * Write buffers of all content on its way to files: large while few messages arrive, so that each
- * write is worth its while, smaller when many do, so that together they stay within their budget.
+ * Buffers of all content on its way to files, or out of them: large while few messages move, so that each
+ * call is worth its while, smaller when many do, so that together they stay within their budget.
  */
-export class WriteBuffers {
+export class ContentBuffers {
   readonly #budget: number
   readonly #free: Buffer[] = []
   #used = 0
@@ -31,7 +31,7 @@ export class WriteBuffers {
 
   /** The budget divided among twice as many as there are now, a power of two. */
   #size(): number {
-    const share = this.#budget / (this.#used * PER_WRITER)
+    const share = this.#budget / (this.#used * SPARE)
     let size = LARGEST
     while (size > SMALLEST && size > share) size /= 2
     return size

@@ -1,17 +1,26 @@
 import { contentSum } from '../checksum.ts'
 import { SpoolUnavailable } from '../contract.ts'
 import type { StoredFile } from '../encode.ts'
-import type { WriteBuffers } from './buffers.ts'
+import type { ContentBuffers } from './buffers.ts'
 import type { ContentFolder, NewFile } from './folder.ts'
 
 /** What content needs of its spool while it arrives. */
 export interface ContentPlace {
   readonly folder: ContentFolder
-  readonly buffers: WriteBuffers
+  readonly buffers: ContentBuffers
+  /** For content that is read from files. */
+  readonly readBuffers: ContentBuffers
   /** Up to this, content stays in memory. */
   readonly inRowBytes: number
+  /** Buffers of that length that content outgrew, for others. */
+  readonly outgrown: Buffer[]
   /** Told of each failed write. */
   readonly onError: (error: unknown) => void
+}
+
+interface Stretch {
+  readonly buffer: Buffer
+  readonly length: number
 }
 
 /** Bytes on their way to a content file, in stretches: one fills while the last is written. */
@@ -20,10 +29,14 @@ export class FileWriter {
   readonly #opened: Promise<NewFile>
   #buffer: Buffer
   #filled = 0
+  /** Stretches that wait for the one that is being written. */
+  readonly #full: Stretch[] = []
   #written = 0
   #sum = 0
   /** Never rejects: a failure is kept in `#error`. */
   #writing: Promise<void> | null = null
+  /** Of the stretch at hand; may reject. */
+  #putting: Promise<void> = Promise.resolve()
   #error: unknown = null
   #stable: Promise<StoredFile> | null = null
 
@@ -37,24 +50,23 @@ export class FileWriter {
     this.write(head)
   }
 
+  /** Copies the chunk. A promise where a whole stretch waits for the one that is being written. */
   write(chunk: Buffer): true | Promise<void> {
     this.#check()
-    let rest = chunk
-    for (;;) {
-      const part = rest.subarray(0, this.#buffer.length - this.#filled)
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#filled === this.#buffer.length) this.#next()
+      const part = chunk.subarray(at, at + this.#buffer.length - this.#filled)
       this.#buffer.set(part, this.#filled)
       this.#filled += part.length
-      rest = rest.subarray(part.length)
-      if (rest.length === 0) return true
-      if (this.#writing !== null) return this.#whenWritten(rest)
-      this.#start()
+      at += part.length
     }
+    return this.#full.length === 0 ? true : this.#whenWritten()
   }
 
   /** Writes what is left, then begins to sync. */
   async finish(): Promise<StoredFile> {
     await this.#writing
-    if (this.#error === null && this.#filled > 0) await this.#start()
+    if (this.#error === null && this.#filled > 0) await this.#next()
     this.#giveBack()
     this.#check()
     this.#stable = this.#sync()
@@ -78,29 +90,32 @@ export class FileWriter {
     await this.#place.folder.remove(file.name)
   }
 
-  async #whenWritten(rest: Buffer): Promise<void> {
-    await this.#writing
-    const more = this.write(rest)
-    if (more !== true) await more
+  async #whenWritten(): Promise<void> {
+    while (this.#full.length > 0) await this.#putting.catch(() => {})
+    this.#check()
   }
 
-  #start(): Promise<void> {
-    const full = this.#buffer
-    const bytes = full.subarray(0, this.#filled)
-    this.#sum = contentSum(bytes, this.#sum)
+  /** Has what the buffer holds written, after what waits already. */
+  #next(): Promise<void> {
+    this.#full.push({ buffer: this.#buffer, length: this.#filled })
     this.#buffer = this.#place.buffers.take()
     this.#filled = 0
-    const run = this.#put(bytes)
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#place.buffers.give(full)
-        this.#writing = null
-      })
-    this.#writing = run
-    return run
+    this.#writing ??= this.#writeAll()
+    return this.#writing
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let next = this.#full.shift(); next !== undefined; next = this.#full.shift()) {
+      const { buffer, length } = next
+      this.#putting = this.#error === null ? this.#put(buffer.subarray(0, length)) : Promise.resolve()
+      await this.#putting.catch((error: unknown) => this.#fail(error))
+      this.#place.buffers.give(buffer)
+    }
+    this.#writing = null
   }
 
   async #put(bytes: Buffer): Promise<void> {
+    this.#sum = contentSum(bytes, this.#sum)
     const { handle } = await this.#opened
     for (let at = 0; at < bytes.length; ) {
       const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, this.#written)

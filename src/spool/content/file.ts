@@ -1,8 +1,9 @@
 import { open } from 'node:fs/promises'
 import type { Content } from '../../mail/content.ts'
 import { ContentDamaged, contentSum } from '../checksum.ts'
+import type { ContentBuffers } from './buffers.ts'
 
-// Larger ones are mapped and unmapped each time, and cost more than they save
+// Larger ones that nobody gives back are mapped and unmapped each time, and cost more than they save
 const READ_BYTES = 65_536
 
 /** What a file must hold. */
@@ -15,23 +16,35 @@ export interface Whole {
 }
 
 /**
- * Content that lies in a file. Each chunk is a buffer of its own. Ends with ContentDamaged, before its last chunk,
- * if the file does not hold what was stored: nobody who waits for the end takes it for a message.
+ * Content that lies in a file. Each chunk is a buffer of its own, or else one of `buffers` where it is lent. Ends with
+ * ContentDamaged, before its last chunk, if the file does not hold what was stored: nobody who waits for the end takes
+ * it for a message.
  */
-export const fileContent = (path: string, whole: Whole): Content => ({
+export const fileContent = (path: string, whole: Whole, buffers: ContentBuffers): Content => ({
   size: whole.size,
   bytes: null,
-  stream: () => readFile(path, whole),
+  stream: (how) => (how === 'lent' ? lend(path, whole, buffers) : readFile(path, whole, newBuffer)),
 })
 
-async function* readFile(path: string, whole: Whole): AsyncGenerator<Buffer> {
+const newBuffer = (): Buffer => Buffer.allocUnsafeSlow(READ_BYTES)
+
+async function* lend(path: string, whole: Whole, buffers: ContentBuffers): AsyncGenerator<Buffer> {
+  const buffer = buffers.take()
+  try {
+    yield* readFile(path, whole, () => buffer)
+  } finally {
+    buffers.give(buffer)
+  }
+}
+
+async function* readFile(path: string, whole: Whole, place: () => Buffer): AsyncGenerator<Buffer> {
   const { size, sum } = whole
   const file = await open(path, 'r')
   let found = 0
   try {
     for (let at = 0; at < size; ) {
-      const want = Math.min(READ_BYTES, size - at)
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(want), 0, want, at)
+      const buffer = place()
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, size - at), at)
       if (bytesRead === 0) throw damaged(whole, `the content file ends after ${at} of ${size} bytes`)
       at += bytesRead
       const chunk = buffer.subarray(0, bytesRead)

@@ -6,6 +6,7 @@ import { type ContentPlace, FileWriter } from './file-writer.ts'
 
 const NOTHING = Buffer.alloc(0)
 const FIRST_BYTES = 16_384
+const KEEP = 32
 
 /**
  * Content as it arrives: in memory while small; once larger, gathered into long stretches that
@@ -42,7 +43,8 @@ export class SpoolWriter implements ContentWriter {
       this.#content = memoryContent(this.#memory.subarray(0, this.#size))
     } else {
       const { name, sum } = await this.#file.finish()
-      this.#content = fileContent(this.#place.folder.path(name), { size: this.#size, sum })
+      const whole = { size: this.#size, sum }
+      this.#content = fileContent(this.#place.folder.path(name), whole, this.#place.readBuffers)
     }
     owners.set(this.#content, this)
     return this.#content
@@ -84,15 +86,24 @@ export class SpoolWriter implements ContentWriter {
   #grow(size: number): void {
     let length = Math.max(FIRST_BYTES, this.#memory.length)
     while (length < size) length *= 2
-    const larger = Buffer.allocUnsafeSlow(Math.min(length, this.#place.inRowBytes))
+    const { inRowBytes, outgrown } = this.#place
+    const larger =
+      length < inRowBytes ? Buffer.allocUnsafeSlow(length) : (outgrown.pop() ?? Buffer.allocUnsafeSlow(inRowBytes))
     this.#memory.copy(larger, 0, 0, this.#size)
     this.#memory = larger
+  }
+
+  /** The file has a copy. */
+  #giveBack(): void {
+    const { inRowBytes, outgrown } = this.#place
+    if (this.#memory.length === inRowBytes && outgrown.length < KEEP) outgrown.push(this.#memory)
+    this.#memory = NOTHING
   }
 
   #toFile(): FileWriter {
     if (this.#file === null) {
       this.#file = new FileWriter(this.#place, this.#memory.subarray(0, this.#size))
-      this.#memory = NOTHING
+      this.#giveBack()
     }
     return this.#file
   }

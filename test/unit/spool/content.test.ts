@@ -139,6 +139,24 @@ test('Many large messages at once stay within the memory for write buffers.', as
   }
 })
 
+test('Content that many read at once in lent memory is the same for each, however little memory there is.', async (t) => {
+  const { spool } = await openTestSpool(t, { readBufferBytes: 100_000 })
+  const all = Array.from({ length: 20 }, () => randomBytes(300_000))
+  const contents = await Promise.all(all.map((bytes) => write(spool.receive(), bytes, 65_536)))
+  const read = contents.flatMap((content, i) => [0, 1].map(async () => equalWhenLent(content, all[i])))
+  assert.ok((await Promise.all(read)).every((same) => same))
+})
+
+/** Compares each chunk before it asks for the next. */
+async function equalWhenLent(content: Content, bytes = Buffer.alloc(0)): Promise<boolean> {
+  let at = 0
+  for await (const chunk of content.stream('lent')) {
+    if (!chunk.equals(bytes.subarray(at, at + chunk.length))) return false
+    at += chunk.length
+  }
+  return at === bytes.length
+}
+
 test('A start removes content that no message names, and nothing that arrives meanwhile.', async (t) => {
   const opened = await openTestSpool(t, { contentInRowBytes: 100 })
   await opened.spool.put(message(['a@a.test'], 5000), [deliver('a.test')])

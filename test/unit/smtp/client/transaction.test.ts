@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { RecipientReply, SendResult } from '../../../../src/smtp/client/index.ts'
@@ -286,6 +287,31 @@ test('Content of several megabytes streams whole, in memory or not.', async (t) 
   assert.ok(peer.messages[0]?.content.equals(bytes))
   assert.ok(peer.messages[1]?.content.equals(bytes))
 })
+
+test('Content whose memory is used again for each piece reaches a peer that reads late as it was.', async (t) => {
+  const late = { name: 'read late', do: (connection: { socket: Socket }) => readLate(connection.socket) }
+  const peer = await startPeer(t, { parts: { data: after(late, '354 Go') } })
+  const session = await openTo(t, peer)
+  const lines = Array.from({ length: 120 }, (_, i) => Buffer.from(`${String(i).repeat(60)}\r\n`.repeat(1000)))
+  const memory = Buffer.alloc(200_000)
+  const content = {
+    ...pieceContent(lines),
+    async *stream(how?: 'lent') {
+      assert.equal(how, 'lent')
+      for (const line of lines) {
+        yield memory.subarray(0, line.copy(memory))
+        memory.fill('?')
+      }
+    },
+  }
+  assert.deepEqual(outcome(await session.send(envelopeTo(), content)), ['relayed 250 in end'])
+  assert.ok(peer.messages[0]?.content.equals(Buffer.concat(lines)))
+})
+
+function readLate(socket: Socket): void {
+  socket.pause()
+  setTimeout(() => socket.resume(), BRIEF_MS)
+}
 
 test('A peer that takes no content is given up after the time for a block.', async (t) => {
   const peer = await startPeer(t, {
