@@ -4,6 +4,7 @@ import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp
 import { SMTPStream } from 'smtp-server/lib/smtp-stream'
 import type { SessionHandler } from './contract.ts'
 import { Dialogue, type Line } from './dialogue.ts'
+import { readInto } from './lend.ts'
 import type { WireServer } from './server.ts'
 import { SessionState } from './session.ts'
 import { tlsFacts } from './tls.ts'
@@ -31,6 +32,8 @@ class ChunkStream extends SMTPStream {
 export class WireConnection extends SMTPConnection implements Line {
   readonly dialogue: Dialogue
   readonly #server: WireServer
+  /** The socket is not read until the parser has no more. */
+  #paused = false
 
   constructor(server: WireServer, socket: Socket, handler: SessionHandler, options: SMTPConnectionOptions) {
     super(server, socket, options)
@@ -43,6 +46,7 @@ export class WireConnection extends SMTPConnection implements Line {
 
   override init(): void {
     if (this.needsUpgrade) this.dialogue.securing()
+    else this.#lend()
     this._setListeners(() => this.#begin())
   }
 
@@ -102,7 +106,37 @@ export class WireConnection extends SMTPConnection implements Line {
   // The rest
 
   received(chunk: Buffer, next: () => void): void {
-    this.dialogue.receive(chunk, next)
+    this.dialogue.receive(chunk, () => {
+      next()
+      if (this.#paused) this.#readOn()
+    })
+  }
+
+  /** What comes in clear is read into a buffer that all connections share. */
+  #lend(): void {
+    const socket = this._socket
+    const { buffer } = this.#server
+    readInto(socket, buffer, (length) => this.#take(buffer.subarray(0, length)))
+  }
+
+  /** Only what is read at once may lie in the shared buffer. */
+  #take(chunk: Buffer): boolean {
+    const parser = this._parser
+    if (parser === false || parser.isClosed) return true
+    parser.write(parser.writableLength > 0 ? Buffer.from(chunk) : chunk)
+    this.#paused = parser === this._parser && this.#isFull(parser)
+    return !this.#paused
+  }
+
+  #readOn(): void {
+    if (this._parser === false || this._parser.writableLength > 0) return
+    this.#paused = false
+    this._socket.resume()
+  }
+
+  /** While content waits for the disk, no more is read; while a command is carried out, what follows it is looked at. */
+  #isFull({ writableLength, writableHighWaterMark }: SMTPStream): boolean {
+    return writableLength > 0 && (this.dialogue.takesContent || writableLength >= writableHighWaterMark)
   }
 
   #secured(): void {

@@ -91,7 +91,7 @@ export interface SessionHandler {
 
 /** Takes the content of one message, unstuffed. A throw or rejection of `write` refuses the message with `451 4.3.0`, and `abort` is called. */
 export interface DataSink {
-  /** True: go on. A promise: the wire stops reading from the socket until it is done. The chunk must be copied if it is kept after that. */
+  /** True: go on. A promise: the wire stops reading from the socket until it is done. The chunk is only lent: what is kept after the call returns must be copied. */
   write(chunk: Buffer): true | Promise<void>
   /** The end mark has come. The reply is sent to the client: 250 only once everything is safe. */
   end(info: DataInfo): Promise<HandlerReply>

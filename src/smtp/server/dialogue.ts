@@ -84,7 +84,7 @@ export class Dialogue {
     if (this.#leaving) this.#sayNow(SHUTTING_DOWN)
   }
 
-  /** Bytes from the client; `done` asks for more. */
+  /** Bytes from the client, which are only lent; `done` asks for more. */
   receive(chunk: Buffer, done: () => void): void {
     this.#contain(() => this.#receive(chunk, done))
   }
@@ -99,6 +99,7 @@ export class Dialogue {
     }
     this.#input.push(chunk, done)
     if (this.#phase === 'talk') this.#run()
+    this.#input.keep()
   }
 
   /** Looks at the clock. */
@@ -294,6 +295,11 @@ export class Dialogue {
 
   #touch(): void {
     this.#since = this.#talk.options.clock.now()
+  }
+
+  /** Content is under way, and its sink has to take what it got. */
+  get takesContent(): boolean {
+    return this.#waiting && this.#talk.intake !== null
   }
 
   get #isIdle(): boolean {

@@ -20,6 +20,13 @@ export class Input {
     this.#done = done
   }
 
+  /** Makes what is left of a chunk that was lent our own. */
+  keep(): void {
+    if (this.#done === null) return
+    this.bytes = this.isEmpty ? NOTHING : Buffer.from(this.bytes.subarray(this.at))
+    this.at = 0
+  }
+
   /** Lets go of the chunk. A copy of an unfinished line is kept: the chunk itself may be a thousand times as large. */
   release(): (() => void) | null {
     this.bytes = this.isEmpty ? NOTHING : Buffer.from(this.bytes.subarray(this.at))

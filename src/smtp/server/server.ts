@@ -17,6 +17,8 @@ import { FAILED, wireText } from './replies.ts'
 
 // How often the clock is looked at, for all connections in turn: none has a timer of its own
 const SWEEP_MS = 1000
+// As much as libuv reads in one go for any stream
+const READ_BYTES = 65_536
 
 /** Makes a listener for SMTP. It does nothing until `listen`. */
 export function createSmtpServer(options: SmtpServerOptions): SmtpServer {
@@ -36,6 +38,8 @@ export class WireServer extends SMTPServer {
   /** Shared with every connection, so that a change reaches all. */
   readonly settings: { options: SmtpServerOptions }
   readonly live = new Set<WireConnection>()
+  /** What is read of any connection lies here until it was looked at. */
+  readonly buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   // Tells the sessions of this listener from those of others, and of other runs
   readonly #series = randomBytes(3).toString('hex')
   #sequence = 0
