@@ -56,6 +56,7 @@ test('a notice of failure and a refusal for good count against the network, a vi
   account.arrive({ mailFrom: '', content: Buffer.from('Subject: returned\r\n\r\n') })
   account.refuse('554 5.7.1 The message holds a virus (Eicar-Test-Signature)')
   account.refuse('451 4.7.1 later')
+  account.refuse('554 5.\ufffd7.1 The message holds a virus')
   account.refuse('550 5.1.2 no such domain')
   assert.equal(account.notices, 1)
   assert.deepEqual([...account.refusals.keys()], ['550 5.1.2 no such domain'])

@@ -31,7 +31,8 @@ export class Account {
   }
 
   refuse(text: string): void {
-    const permanent = /^5/.test(text) && !/^554 5\.7\.1 The message holds a virus/.test(text)
+    // Replies of ours are printable ASCII: in anything else is garbage of the proxy's
+    const permanent = /^5[\x20-\x7e\r\n]*$/.test(text) && !/^554 5\.7\.1 The message holds a virus/.test(text)
     const where = permanent ? this.refusals : this.troubles
     const kind = text.slice(0, 80)
     where.set(kind, (where.get(kind) ?? 0) + 1)
