@@ -76,7 +76,7 @@ function clientTarget(
 }
 
 function sessionCarrier(session: ClientSession, demand: HostDemand | null): Carrier {
-  const mayBeSensitive = demand === null || session.tls?.verified === true
+  const mayBeSensitive = demand === null || (PROVING.has(demand.proves) && session.tls?.verified === true)
   return {
     get usable() {
       return session.usable
@@ -92,6 +92,9 @@ function sessionCarrier(session: ClientSession, demand: HostDemand | null): Carr
     destroy: () => session.destroy(),
   }
 }
+
+/** That a certificate is good for a host whom the DNS named proves nothing yet: somebody must have asked for it. */
+const PROVING: ReadonlySet<HostDemand['proves']> = new Set(['pkix', 'dane-ee', 'dane-ta', 'dane', 'pinned'])
 
 const NOT_PROVEN = ownReply(451, '4.7.5', 'the message is sensitive, and the path is not proven')
 

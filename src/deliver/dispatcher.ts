@@ -8,7 +8,7 @@ import { byDomain, type Job, Lane, laneKey, onlyDomain } from './lane.ts'
 import { type Need, needOf } from './need.ts'
 import type { DeliverOptions } from './options.ts'
 import type { PathAlarms } from './path-alarms.ts'
-import type { PathSecurity } from './path-security.ts'
+import { holds, type PathSecurity } from './path-security.ts'
 import { ownReply } from './replies.ts'
 import type { Found, Router, Stopped } from './router.ts'
 import { waitAfter } from './schedule.ts'
@@ -146,6 +146,8 @@ export class Dispatcher {
   /** Lets everything be tried again at once. */
   forgive(): void {
     for (const each of [...this.hops.values(), ...this.lanes.values()]) each.until = 0
+    // The clock may have been set back: what was found then would count for as long again
+    for (const lane of this.lanes.values()) lane.routedUntil = 0
     for (const hop of this.hops.values()) hop.avoided.clear()
   }
 
@@ -255,9 +257,7 @@ export class Dispatcher {
   /** A decision that has run out carries nothing more. Gives the next hop that it led to. */
   #waitIfUndecided(lane: Lane): Hop | null {
     const { hop, security } = lane
-    if (hop !== null && (security?.decision.until ?? Number.POSITIVE_INFINITY) <= this.#ports.clock.now()) {
-      hop.detach(lane)
-    }
+    if (hop !== null && security !== null && !holds(security, this.#ports.clock.now())) hop.detach(lane)
     return hop
   }
 
@@ -282,12 +282,13 @@ export class Dispatcher {
     else this.#ports.pump(hop)
   }
 
-  /** No way was found. One that is known already is gone on with for now. */
+  /** No way was found. One that is known already is gone on with for now, unless what allowed it is over. */
   #astray(lane: Lane, found: { is: 'permanent' | 'temporary'; reply: Reply }, before: Hop | null): void {
     const now = this.#ports.clock.now()
-    if (found.is === 'temporary' && before !== null && this.hops.get(before.next.key) === before) {
+    const ends = lane.security?.decision.ends ?? Number.POSITIVE_INFINITY
+    if (found.is === 'temporary' && now < ends && before !== null && this.hops.get(before.next.key) === before) {
       this.#attach(lane, before, lane.security)
-      lane.routedUntil = now + this.options.lookup.refreshMs
+      lane.routedUntil = Math.min(now + this.options.lookup.refreshMs, ends)
       return
     }
     lane.hop?.detach(lane)

@@ -17,6 +17,8 @@ export interface PathSecurity {
   readonly domain: string
   readonly need: Need
   readonly decision: PathDecision
+  /** When it was made, milliseconds since 1970. */
+  readonly at: number
   /** By `host port`: what each host must prove. One that is not here must not be tried. */
   readonly demands: ReadonlyMap<string, HostDemand>
 }
@@ -35,6 +37,9 @@ export const mustBeProven = ({ need, decision }: Pick<PathSecurity, 'need' | 'de
 
 export const securityFacts = ({ decision: { source, key } }: PathSecurity): SecurityFacts =>
   PROVING.has(source) ? { source, key } : { source }
+
+/** Of one made in a time that is still to come nobody knows how old it is: the clock was set back. */
+export const holds = ({ decision: { until }, at }: PathSecurity, now: number): boolean => at <= now && now < until
 
 export const demandOn = ({ host, port }: Pick<Target, 'host' | 'port'>, { demands }: PathSecurity): HostDemand | null =>
   demands.get(`${host} ${port}`) ?? null
@@ -72,8 +77,9 @@ export class PathDecisions {
   of(question: PathQuestion, path: string): PathSecurity | Promise<PathSecurity> {
     const key = `${question.domain} ${question.need} ${path}`
     const known = this.#known.get(key)
-    if (known !== undefined && known.decision.until > this.#clock.now()) return known
-    return this.#security.decide(question).then((decision) => this.#keep(key, securityOf(question, decision)))
+    const now = this.#clock.now()
+    if (known !== undefined && holds(known, now)) return known
+    return this.#security.decide(question).then((decision) => this.#keep(key, securityOf(question, decision, now)))
   }
 
   #keep(key: string, security: PathSecurity): PathSecurity {
@@ -89,12 +95,12 @@ export class PathDecisions {
   }
 }
 
-function securityOf({ domain, need, hosts }: PathQuestion, decision: PathDecision): PathSecurity {
+function securityOf({ domain, need, hosts }: PathQuestion, decision: PathDecision, at: number): PathSecurity {
   const demands = new Map<string, HostDemand>()
   for (const [i, { host, port }] of hosts.entries()) {
     const demand = decision.hosts[i]
     // An answer about another host than was asked about is none
     if (demand?.host === host && demand.refused === null) demands.set(`${host} ${port}`, demand)
   }
-  return { domain, need, decision, demands }
+  return { domain, need, decision, at, demands }
 }

@@ -113,8 +113,10 @@ export class Router {
 
   #decide(candidate: Candidate, way: Way): Found | Promise<Found> {
     const { hosts, authentic, path } = candidate
-    const whole = `${path} ${hosts.from} ${authentic} ${namesOf(hosts)}`
-    const security = this.#deps.decisions.of(questionOf(candidate, way), whole)
+    const question = questionOf(candidate, way)
+    const { from, exchangersOf = '' } = question
+    const whole = `${path} ${from} ${exchangersOf} ${authentic} ${namesOf(hosts)}`
+    const security = this.#deps.decisions.of(question, whole)
     if (!(security instanceof Promise)) return decided(candidate, security)
     return security.then((found) => decided(candidate, found)).catch((error) => undecided(way, error))
   }
@@ -127,11 +129,13 @@ function onThisMachine(route: Extract<Route, { via: 'store' | 'socket' }>): Next
 }
 
 function questionOf({ route, hosts, authentic }: Candidate, { destination, domain, need }: Way): PathQuestion {
+  const isElsewhere = destination !== domain
   return {
     domain,
     hosts: hosts.hosts.map(({ host, port }) => ({ host, port })),
     // Exchangers of a domain that an operator put in the place of the recipients' are the operator's choice
-    from: destination === domain ? hosts.from : 'configured',
+    from: isElsewhere ? 'configured' : hosts.from,
+    ...(isElsewhere && hosts.from !== 'configured' && { exchangersOf: destination }),
     authentic,
     routeTls: route.tls,
     need,

@@ -19,6 +19,11 @@ export interface PathQuestion {
   readonly hosts: readonly { readonly host: string; readonly port: number }[]
   /** How the hosts were found. DANE and MTA-STS hold for what the DNS named; `configured`: the operator named them, or the register did. */
   readonly from: 'mx' | 'implicit' | 'configured'
+  /**
+   * Where an operator sends the mail to the exchangers of another domain by hand: that domain. `from` is `configured`
+   * then, though it was the DNS that named the hosts.
+   */
+  readonly exchangersOf?: string
   /** Whether DNSSEC vouches for the answer that named the hosts. */
   readonly authentic: boolean
   /** What the route asks for by itself. */
@@ -53,6 +58,8 @@ export interface PathDecision {
   readonly stopped: { readonly text: string /** RFC 3463, such as `4.7.5`. */; readonly status: string } | null
   /** When to decide anew, milliseconds since 1970. */
   readonly until: number
+  /** When what it rests on is over, an entry, an exception or a policy: it counts by no means any longer. Left out: it rests on none. */
+  readonly ends?: number
   /** Policies that were looked up, for TLS reports (RFC 8460). Never empty: `no-policy-found` where there are none. */
   readonly reported: readonly ReportedPolicy[]
   /** What went wrong while policies were looked up, each a result for TLS reports whatever becomes of the mail. */

@@ -42,7 +42,8 @@ export class Inquiry {
 
   /** Whether the names of the hosts can be relied on as far as DNSSEC goes. RFC 7672 section 2.2.1. */
   get hostsAreSecure(): boolean {
-    return this.question.from === 'configured' || this.question.authentic
+    const { from, exchangersOf, authentic } = this.question
+    return authentic || (from === 'configured' && exchangersOf === undefined)
   }
 
   /** The TLSA records of a host. Without secure names of hosts there is nothing to ask. */
@@ -78,8 +79,10 @@ export class Inquiry {
    * (RFC 8689 section 4.2.1), or where it lies within the domain; otherwise the domain's own name alone does.
    */
   async namesFor(host: string): Promise<readonly string[]> {
-    const { domain, from, authentic } = this.question
-    if (from === 'configured') return [host]
+    const { from, exchangersOf, authentic } = this.question
+    if (from === 'configured' && exchangersOf === undefined) return [host]
+    // an operator who names another domain vouches for its name, and not for what the DNS makes of it
+    const domain = exchangersOf ?? this.question.domain
     if (host === domain) return [domain]
     const isWithin = host.endsWith(`.${domain}`)
     return isWithin || authentic || (await this.#isNamedByPolicy(host)) ? [host, domain] : [domain]

@@ -103,21 +103,22 @@ export class RuledTransport implements Transport {
       key: this.#keys.of(`${source} ${question.hosts.map(({ port }) => port).join(',')}`, demands),
       hosts: demands.map(({ demand }) => demand),
       stopped: saying.stopped ?? stoppedBy(source, question, demands),
-      until: await this.#until(inquiry),
+      ...(await this.#times(inquiry)),
       reported: await reportedIn(inquiry),
       troubles: await troublesIn(inquiry),
     }
   }
 
   /** Not beyond what it rests on. */
-  async #until(inquiry: Inquiry): Promise<number> {
+  async #times(inquiry: Inquiry): Promise<Pick<PathDecision, 'until' | 'ends'>> {
     const { standing, exception, now } = inquiry
-    const ends = [now + (this.#options.decisionMs ?? DECISION_MS)]
+    const until = now + (this.#options.decisionMs ?? DECISION_MS)
+    const ends: number[] = []
     if (standing.is === 'secure') ends.push(standing.entry.expiresOn)
     if (exception !== null) ends.push(exception.expires)
     const sts = await inquiry.stsSoFar()
     if (sts?.is === 'policy') ends.push(Math.max(sts.expiresAt, now + 1))
-    return Math.min(...ends)
+    return { until: Math.min(until, ...ends), ...(ends.length > 0 && { ends: Math.min(...ends) }) }
   }
 
   #broken({ domain }: PathQuestion, why: string): PathDecision {
