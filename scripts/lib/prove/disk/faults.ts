@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +20,8 @@ export type Mode = Exclude<keyof typeof MODES, 'none'>
 export interface FaultResult {
   readonly mode: Mode
   readonly spells: number
+  /** Calls that the shim made to fail. */
+  readonly failed: number
   readonly acknowledged: number
   readonly lost: number
   readonly twice: number
@@ -84,6 +86,7 @@ export async function failDisk(scope: Scope, shim: string, mode: Mode, spells: n
   return {
     mode,
     spells,
+    failed: readFileSync(control).readUInt32LE(8),
     acknowledged: acknowledged.size,
     lost: arrivals.missing(acknowledged).length,
     twice: arrivals.duplicates,

@@ -32,15 +32,18 @@ __attribute__((constructor)) static void start(void) {
   prefix = getenv("POSTERN_FAULT_PATH");
   if (!file || !prefix) return;
   int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
-  int fd = real(file, O_RDONLY | O_CLOEXEC);
+  int fd = real(file, O_RDWR | O_CLOEXEC);
   if (fd < 0) return;
-  void *found = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  void *found = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (found != MAP_FAILED) control = found;
 }
 
 static int chance(void) {
   if (!seed) seed = (unsigned)(size_t)&seed ^ (unsigned)getpid();
-  return rand_r(&seed) % 1000 < (control[1] | control[2] << 8);
+  if (rand_r(&seed) % 1000 >= (control[1] | control[2] << 8)) return 0;
+  /* How many calls were made to fail: a shim that nobody calls proves nothing. */
+  __atomic_fetch_add((unsigned *)(control + 8), 1, __ATOMIC_RELAXED);
+  return 1;
 }
 
 static int ours(int fd) {

@@ -19,6 +19,8 @@ export interface FlipResult {
   readonly aside: number
   readonly repaired: number
   readonly lost: number
+  /** Cannot be had back, because the file was cut: told as such, but not by name. */
+  readonly gone: number
   readonly wrong: number
   /** What is needed to see again what was broken. */
   readonly findings: readonly string[]
@@ -32,7 +34,7 @@ export async function flip(
   count: number,
   random: Random,
 ): Promise<FlipResult> {
-  const total = { kind, harms: 0, fine: 0, aside: 0, repaired: 0, lost: 0, wrong: 0 }
+  const total = { kind, harms: 0, fine: 0, aside: 0, repaired: 0, lost: 0, gone: 0, wrong: 0 }
   const findings: string[] = []
   for (; total.harms < count; total.harms++) {
     copy(filled.folder, scratch)
@@ -51,11 +53,12 @@ export async function flip(
 }
 
 function add(
-  total: { fine: number; aside: number; repaired: number; lost: number; wrong: number },
+  total: { fine: number; aside: number; repaired: number; lost: number; gone: number; wrong: number },
   judged: Judged,
 ): void {
   total[judged.how]++
   total.lost += judged.lost.length
+  total.gone += judged.gone
   total.wrong += judged.wrong.length
 }
 

@@ -96,6 +96,8 @@ export interface Judged {
   readonly aside: number
   /** Neither sent nor told. */
   readonly lost: readonly string[]
+  /** On pages that are gone: that something is lost is told, not which. */
+  readonly gone: number
   /** Would go out otherwise than they were stored. */
   readonly wrong: readonly string[]
 }
@@ -107,8 +109,8 @@ export async function judge(folder: string, { messages }: Pick<Filled, 'messages
   const { cut } = repairSpool({ folder, now: AT, ledgerHas: () => null })
   const second = await look(folder, messages)
   if (second === null) throw new Error('still damaged after a repair')
-  // What lay on pages that are gone is told as such; the ledger names it
-  return { ...second, how: 'repaired', lost: cut > 0 ? [] : second.lost }
+  // The repair says that pages are gone; which messages lay there it cannot know
+  return { ...second, how: 'repaired', lost: cut > 0 ? [] : second.lost, gone: cut > 0 ? second.lost.length : 0 }
 }
 
 /** Null where it says that it must be repaired; any other failure is one. */
@@ -149,7 +151,7 @@ async function look(folder: string, messages: Filled['messages']): Promise<Judge
       ...held.entries.map((e) => e.queueId),
     ])
     const lost = [...messages.keys()].filter((id) => !sent.has(id) && !told.has(id))
-    return { how: told.size > 0 ? 'aside' : 'fine', good: sent.size, aside: told.size, lost, wrong }
+    return { how: told.size > 0 ? 'aside' : 'fine', good: sent.size, aside: told.size, lost, gone: 0, wrong }
   } finally {
     await spool.close().catch(() => {})
   }
