@@ -1,8 +1,8 @@
 import type { Alarms } from '../alarms.ts'
 import type { Log } from '../log.ts'
-import type { LedgerNews, LedgerReady } from './wire.ts'
+import type { JournalGap, LedgerNews, LedgerReady } from './wire.ts'
 
-const ALARM = { chain: 'ledger chain', writing: 'ledger' } as const
+const ALARM = { chain: 'ledger chain', gap: 'ledger gap', writing: 'ledger' } as const
 
 /**
  * What the ledger says to the daemon's log: the chain's points, so that a copy of them lies where
@@ -12,6 +12,8 @@ export class Teller {
   readonly #log: Log
   readonly #alarms: Alarms
   #trouble: string | null = null
+  /** A new chain begins in the middle of a journal, and that was told. */
+  #isNew = false
 
   constructor(log: Log, alarms: Alarms) {
     this.#log = log
@@ -24,15 +26,23 @@ export class Teller {
       this.#alarm(ALARM.chain, `The ledger was changed from outside: ${mismatch}. Look with: postern ledger verify`, {})
     }
     if (replaced === null) return
+    this.#isNew = true
     const text = `The ledger was damaged and a new one begun (${replaced.why}). The old one is kept as ${replaced.file}`
     this.#alarm(ALARM.chain, `${text}; look with: postern ledger verify --file ${replaced.file}`, { ...replaced })
   }
 
-  tell({ checkpoint, pruned, trouble }: LedgerNews): void {
+  tell({ checkpoint, pruned, trouble, gap }: LedgerNews): void {
     if (checkpoint !== null) this.#log.info({ ...checkpoint }, 'ledger checkpoint')
     if (pruned !== null) this.#log.debug({ ...pruned }, 'entries of the ledger whose retention is over were dropped')
+    if (gap !== null) this.#missing(gap)
     if (trouble !== null) this.trouble(trouble)
     else this.#well()
+  }
+
+  #missing(gap: JournalGap): void {
+    if (gap.from === 1 && this.#isNew) return
+    const text = `The ledger lacks the entries ${gap.from} to ${gap.to} of the spool's journal: its file is an older copy or a new one, or they were taken out of the spool`
+    this.#alarm(ALARM.gap, `${text}; look with: postern ledger verify --with-spool`, { ...gap })
   }
 
   trouble(why: string): void {

@@ -74,6 +74,14 @@ export interface LedgerNews {
   readonly pruned: PointNews | null
   /** Why entries cannot be written at the moment; null when they can. */
   readonly trouble: string | null
+  /** Numbers of a journal that are missing here: this file is an older copy, or somebody took them out of the spool. */
+  readonly gap: JournalGap | null
+}
+
+export interface JournalGap {
+  readonly source: number
+  readonly from: number
+  readonly to: number
 }
 
 /** What the thread found when it opened the ledger. */

@@ -41,6 +41,10 @@ export class Chain {
         .prepare<[], [id: number, hash: Buffer | null]>('SELECT id, hash FROM entry ORDER BY id DESC LIMIT 1')
         .raw(),
       checkpoint: db.prepare('INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?, ?, ?, ?)'),
+      held: db.prepare<[], { entry: number; count: number }>(
+        `SELECT entry, count FROM (SELECT entry, count FROM checkpoint
+         UNION ALL SELECT entry, count FROM chain WHERE name = 'anchor') ORDER BY entry DESC LIMIT 1`,
+      ),
       latest: db.prepare<[], { count: number; at: number }>(
         'SELECT count, at FROM checkpoint ORDER BY entry DESC LIMIT 1',
       ),
@@ -60,7 +64,15 @@ export class Chain {
     if (id > this.#head.entry) return `there are entries after the head of the chain, ${this.#head.entry}`
     if (id === 0 || hash === null) return null
     if (id < this.#head.entry) return `the entries after ${id}, up to the head of the chain, are missing`
-    return Buffer.compare(hash, this.#head.hash) === 0 ? null : `the hash of the last entry, ${id}, was altered`
+    if (Buffer.compare(hash, this.#head.hash) !== 0) return `the hash of the last entry, ${id}, was altered`
+    return this.#bareEnd()
+  }
+
+  /** Each commit leaves less than `checkpointEntries` without a checkpoint: where there are more, some were taken out. */
+  #bareEnd(): string | null {
+    const { entry, count } = this.#sql.held.get() ?? { entry: 0, count: 0 }
+    if (this.#head.count - count < this.#options.checkpointEntries) return null
+    return `there is no checkpoint after entry ${entry}, though the chain has come to ${this.#head.entry}: some were taken out`
   }
 
   reload(): void {
@@ -87,7 +99,8 @@ export class Chain {
 
   /** Inside a transaction: writes a checkpoint if it is time for one. */
   checkpointIfDue(now: number): void {
-    if (now - this.#checkpoint.at >= this.#options.checkpointMs) this.checkpoint(now)
+    // A clock that was set back must not put the next one off
+    if (Math.abs(now - this.#checkpoint.at) >= this.#options.checkpointMs) this.checkpoint(now)
   }
 
   /** Inside a transaction: writes a checkpoint unless nothing is new. */

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { CrashPoint } from '../../db/crash.ts'
 import type { Connection } from '../../db/database.ts'
 import { OUTBOX_STRIDE, type OutboxAck, type OutboxBatch } from '../../db/outbox.ts'
+import type { JournalGap } from '../wire.ts'
 import type { Chain } from './chain.ts'
 import { SearchIndex } from './index.ts'
 
@@ -41,6 +42,7 @@ export class Intake {
   /** What memory holds may not be what is stored. */
   #stale = false
   #trouble: string | null = null
+  #gap: JournalGap | null = null
   /** Sources with entries that are not committed yet. */
   readonly #grown = new Set<Source>()
 
@@ -94,6 +96,13 @@ export class Intake {
     return this.#trouble
   }
 
+  /** What a source never told, or this file has lost: the latest, once. */
+  takeGap(): JournalGap | null {
+    const told = this.#gap
+    this.#gap = null
+    return told
+  }
+
   /** A transaction that was not its own was undone. */
   forget(): void {
     this.#stale = true
@@ -128,6 +137,7 @@ export class Intake {
       const entry = entryAt(number, entries, i)
       // A second arrival of what was committed but not yet acknowledged
       if (entry.seq <= source.seq) continue
+      if (entry.seq > source.seq + 1) this.#gap = { source: number, from: source.seq + 1, to: entry.seq - 1 }
       lastEntry = this.#chain.append(source.id, entry)
       source.seq = entry.seq
       if (entry.event === 'received') this.#index.add(entry.queueId, entry.data)

@@ -23,7 +23,8 @@ export class Pruner {
     this.#signer = signer
     this.#sql = {
       oldest: db.prepare<[], { id: number; at: number }>('SELECT id, at FROM entry ORDER BY id LIMIT 1'),
-      step: db.prepare<[number, number], number | null>('SELECT max(id) FROM entry WHERE id < ? AND at < ?').pluck(),
+      kept: db.prepare<[number, number], number | null>('SELECT min(id) FROM entry WHERE id <= ? AND at >= ?').pluck(),
+      last: db.prepare<[number], number | null>('SELECT max(id) FROM entry WHERE id <= ?').pluck(),
       hash: db.prepare<[number], Buffer | null>('SELECT hash FROM entry WHERE id = ?').pluck(),
       remove: db.prepare('DELETE FROM entry WHERE id <= ?'),
       checkpoints: db.prepare('DELETE FROM checkpoint WHERE entry <= ?'),
@@ -56,7 +57,10 @@ export class Pruner {
   #entries(cutoff: number): { id: number; hash: Buffer | null } | null {
     const oldest = this.#sql.oldest.get()
     if (oldest === undefined || oldest.at >= cutoff) return null
-    const id = this.#sql.step.get(oldest.id + STEP, cutoff) ?? oldest.id
+    // Up to the first that is not over, though a clock that was wrong for a while may have dated a later one before it
+    const upTo = oldest.id + STEP - 1
+    const kept = this.#sql.kept.get(upTo, cutoff) ?? null
+    const id = (kept === null ? this.#sql.last.get(upTo) : kept - 1) ?? oldest.id
     const hash = this.#sql.hash.get(id) ?? null
     this.#sql.remove.run(id)
     return { id, hash }

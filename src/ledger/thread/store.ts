@@ -53,6 +53,7 @@ function upkeep(chain: Chain, intake: Intake, pruner: Pruner) {
     checkpoint: chain.takeNews(),
     pruned: pruner.takeNews(),
     trouble: intake.trouble,
+    gap: intake.takeGap(),
   })
   return {
     tick(_: null, now: number) {

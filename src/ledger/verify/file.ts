@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { type Connection, openReadOnly } from '../../db/database.ts'
 import type { SignedPoint } from '../chain/point.ts'
+import { Findable } from './findable.ts'
+import type { Problems } from './report.ts'
 
 export type ChainedRow = readonly [
   id: number,
@@ -21,6 +23,8 @@ export interface Snapshot {
   readonly lastEntry: number
   readonly lastCheckpoint: number
   readonly unchained: number
+  /** Entries at or before the anchor that cannot have been there before the chain began. */
+  readonly strays: number
   /** By this database's number: the source's own number, and up to which of its entries they are here. */
   readonly sources: ReadonlyMap<number, { readonly number: number; readonly seq: number }>
 }
@@ -57,14 +61,21 @@ export class LedgerFile {
     }
   }
 
+  /** Says of what is there whether a trace finds it. */
+  findable(problems: Problems): Findable {
+    return new Findable(this.#db, problems)
+  }
+
   snapshot(): Snapshot {
     return this.#db.transaction(() => {
       const anchor = this.anchor()
       const head = this.#sql.point.get('head')
       if (head === undefined) throw new NoLedger('the head of the chain is missing')
-      const [lastEntry, lastCheckpoint, unchained] = this.#sql.extent.get(anchor.entry) ?? [0, 0, 0]
+      const [lastEntry, lastCheckpoint, unchained, strays] = this.#sql.extent.get({ anchor: anchor.entry }) ?? [
+        0, 0, 0, 0,
+      ]
       const sources = new Map(this.#sql.sources.all().map(([id, number, seq]) => [id, { number, seq }]))
-      return { anchor, head, lastEntry, lastCheckpoint, unchained, sources }
+      return { anchor, head, lastEntry, lastCheckpoint, unchained, strays, sources }
     })()
   }
 
@@ -96,9 +107,10 @@ function statements(db: Connection) {
   return {
     point: db.prepare<[string], SignedPoint>(`SELECT ${POINT} FROM chain WHERE name = ?`),
     extent: db
-      .prepare<[number], [number, number, number]>(
+      .prepare<[{ anchor: number }], [number, number, number, number]>(
         `SELECT ifnull((SELECT max(id) FROM entry), 0), ifnull((SELECT max(entry) FROM checkpoint), 0),
-                (SELECT count(*) FROM entry WHERE id <= ?)`,
+                (SELECT count(*) FROM entry WHERE id <= :anchor),
+                (SELECT count(*) FROM entry WHERE id <= :anchor AND (id < 1 OR hash IS NOT NULL))`,
       )
       .raw(),
     sources: db.prepare<[], [number, number, number]>('SELECT id, number, seq FROM source').raw(),

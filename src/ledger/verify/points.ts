@@ -3,6 +3,9 @@ import type { ChainedRow, LedgerFile, Snapshot } from './file.ts'
 import type { Problems } from './report.ts'
 import type { Walk } from './walk.ts'
 
+/** A checkpoint comes with the commit that makes 8192 entries since the last; one commit may hold a backlog of as many again. */
+const MOST_BARE = 65_536
+
 type Expected = { readonly entry: number; readonly hash: string }
 
 /** Compares the chain with what holds it down: anchor, checkpoints, head, signatures, and points known from elsewhere. */
@@ -11,6 +14,12 @@ export class Points {
   readonly #keys: PublicKeys
   readonly #expected: Map<number, string>
   readonly #counts = { count: 0, signed: 0, good: 0 }
+  #isAnchorGood = false
+  /** Entries there were before the chain began: the same wherever it is counted from. */
+  #start = 0
+  #miscounted: number | null = null
+  /** Up to where a signature holds; null before the first. */
+  #heldTo: number | null = null
 
   constructor(problems: Problems, keys: PublicKeys, expected: readonly Expected[]) {
     this.#problems = problems
@@ -23,8 +32,12 @@ export class Points {
   }
 
   /** What stands before the oldest entry. */
-  anchor({ anchor, unchained }: Snapshot): void {
-    if (anchor.count > 0 && unchained > 0) {
+  anchor({ anchor, unchained, strays }: Snapshot): void {
+    this.#start = anchor.entry - anchor.count
+    if (anchor.count === 0 && strays > 0) {
+      this.#problems.say('inserted', null, `${strays} entries were put in before the beginning of the chain`)
+    }
+    if (anchor.count !== 0 && unchained > 0) {
       this.#problems.say(
         'inserted',
         null,
@@ -58,12 +71,26 @@ export class Points {
     this.#sources(snapshot, walk, fromAnchor)
     this.#unseen(snapshot)
     // After the checkpoints, which show whether there was a key. The beginning is not signed: nothing was dropped before it
-    if (snapshot.anchor.count > 0) this.#signature('anchor', snapshot.anchor)
-    const { count, good } = this.#counts
-    if (this.#keys.size > 0 && good === 0 && snapshot.head.count > 0) {
-      const text = count === 0 ? 'there is no checkpoint, and so no signature' : 'no checkpoint has a good signature'
-      this.#problems.say('signature', null, text)
+    if (snapshot.anchor.count !== 0) this.#signature('anchor', snapshot.anchor)
+    this.#number(snapshot.head)
+    if (this.#miscounted !== null) {
+      const text = `anchor, head and checkpoints do not agree on how many entries there were: see entry ${this.#miscounted}`
+      this.#problems.say('chain', this.#miscounted, text)
     }
+    this.#isSigned(snapshot)
+  }
+
+  #isSigned({ anchor, head }: Snapshot): void {
+    const { count, good } = this.#counts
+    // Where retention has taken everything, the anchor is all that is left
+    const isEmpty = head.entry === anchor.entry && (head.count === 0 || this.#isAnchorGood)
+    if (this.#keys.size === 0 || good > 0 || isEmpty) return
+    const text = count === 0 ? 'there is no checkpoint, and so no signature' : 'no checkpoint has a good signature'
+    this.#problems.say('signature', null, text)
+  }
+
+  #number({ entry, count }: SignedPoint): void {
+    if (entry - count !== this.#start) this.#miscounted ??= entry
   }
 
   #checkpoint(point: SignedPoint, hash: Buffer | null): void {
@@ -73,15 +100,17 @@ export class Points {
     this.#problems.say('chain', point.entry, `entry ${point.entry} does not have the hash that its checkpoint holds`)
   }
 
-  #count({ signature }: SignedPoint): void {
+  #count(point: SignedPoint): void {
     this.#counts.count++
-    if (signature !== null) this.#counts.signed++
+    if (point.signature !== null) this.#counts.signed++
+    this.#number(point)
   }
 
   #signature(kind: 'checkpoint' | 'anchor', point: SignedPoint): void {
     if (this.#keys.size === 0) return
     const is = standing(kind, point, this.#keys)
-    if (is === 'good' && kind === 'checkpoint') this.#counts.good++
+    if (is === 'good' && kind === 'checkpoint') this.#good(point)
+    if (is === 'good' && kind === 'anchor') this.#isAnchorGood = true
     // Before the first signature there may have been no key
     if (is === 'good' || (is === 'none' && this.#counts.good === 0)) return
     const name = kind === 'checkpoint' ? `the checkpoint at entry ${point.entry}` : 'the anchor of what was dropped'
@@ -91,6 +120,15 @@ export class Points {
       bad: `the signature of ${name} is false`,
     }[is]
     this.#problems.say('signature', point.entry, text)
+  }
+
+  #good({ entry }: SignedPoint): void {
+    this.#counts.good++
+    const before = this.#heldTo
+    this.#heldTo = entry
+    if (before === null || entry - before <= MOST_BARE) return
+    const text = `between the entries ${before} and ${entry} there is no checkpoint with a good signature: some were taken out`
+    this.#problems.say('signature', entry, text)
   }
 
   #expect(entry: number, hash: Buffer | null): void {

@@ -23,6 +23,8 @@ export type ProblemKind =
   /** Head, anchor or a checkpoint do not fit the entries. */
   | 'chain'
   | 'signature'
+  /** An entry is there, but a trace would not find it. */
+  | 'index'
   /** SQLite cannot read it. */
   | 'unreadable'
   /** Spool and ledger do not say the same. */

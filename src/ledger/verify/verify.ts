@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import Database from 'better-sqlite3'
 import { keyName, type PublicKeys, type SignedPoint } from '../chain/point.ts'
 import { type ChainedRow, LedgerFile, type Snapshot } from './file.ts'
+import type { Findable } from './findable.ts'
 import { Points } from './points.ts'
 import { Problems, type VerifyReport } from './report.ts'
 import { Walk } from './walk.ts'
@@ -40,12 +41,15 @@ class Verification {
   readonly #problems = new Problems()
   readonly #snapshot: Snapshot
   readonly #points: Points
+  readonly #findable: Findable
+  readonly #unread = new Set<string>()
   #entries = 0
 
   constructor(file: LedgerFile, options: VerifyOptions) {
     this.#file = file
     this.#options = options
     this.#snapshot = file.snapshot()
+    this.#findable = file.findable(this.#problems)
     const keys: PublicKeys = new Map((options.keys ?? []).map((key) => [keyName(key), key]))
     this.#points = new Points(this.#problems, keys, options.expect ?? [])
   }
@@ -58,6 +62,7 @@ class Verification {
     this.#walk(walk, start.entry)
     walk.end()
     this.#points.end(this.#snapshot, walk, start.entry === anchor.entry)
+    this.#readOr(() => this.#findable.all(head.entry), 'what messages are found by')
     const problems = this.#problems.inOrder()
     return {
       ok: problems.length === 0,
@@ -102,6 +107,7 @@ class Verification {
       const [id] = row
       if (id > walk.last.entry + 1) this.#missing(walk, walk.last.entry, id)
       walk.take(row)
+      this.#readOr(() => this.#findable.entry(id, row[4]), 'the index of queue ids')
       this.#entries++
       checkpoints.pass(row)
     }
@@ -118,6 +124,18 @@ class Verification {
     const which = next - last === 2 ? `entry ${last + 1} is` : `entries ${last + 1} to ${next - 1} are`
     this.#problems.say('missing', last + 1, `${which} missing`)
     walk.skip(next - 1, known)
+  }
+
+  /** Where SQLite cannot read it, that is told once. */
+  #readOr(work: () => void, what: string): void {
+    if (this.#unread.has(what)) return
+    try {
+      work()
+    } catch (error) {
+      if (!(error instanceof Database.SqliteError)) throw error
+      this.#unread.add(what)
+      this.#problems.say('unreadable', null, `${what} cannot be read: ${error.message}`)
+    }
   }
 
   #read(after: number, upTo: number): ChainedRow[] | null {

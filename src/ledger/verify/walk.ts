@@ -144,7 +144,7 @@ export class Walk {
 }
 
 /** A number that was altered may be no queue id at all. */
-function nameOf(queueId: number): string | null {
+export function nameOf(queueId: number): string | null {
   const isOne = Number.isSafeInteger(queueId) && queueId > 0 && Number.isFinite(idTime(queueId))
   return isOne ? formatQueueId(queueId) : null
 }
