@@ -56,6 +56,7 @@ function statements(folder: string): { db: Connection; sql: string[] } {
       cacheBytes: 0,
       walBytes: 0,
       idleMs: 0,
+      journalAfter: 0,
       now: 0,
       crash: null,
     },
