@@ -233,7 +233,8 @@ function readPlugin(result: Facts): PluginFact {
 
 function readAuthentication(inspection: readonly PluginFact[]): Authentication | null {
   const facts = inspection.find(({ plugin, hook }) => plugin === 'authentication' && hook === 'data')?.facts
-  if (facts === undefined || Object.keys(facts).length === 0) return null
+  // Where there was no room for them, nothing can be said: not that nothing was found
+  if (facts === undefined || facts.cut === true || Object.keys(facts).length === 0) return null
   const resultAt = (name: string) => textAt(recordAt(facts, name) ?? {}, 'result')
   const dkim = recordsAt(facts, 'dkim').map((one) => {
     return { result: textAt(one, 'result') ?? 'unknown', domain: textAt(one, 'domain') ?? '' }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { TraceQuery } from '../../ledger/contract.ts'
 import type { ApiTracePage } from '../api.ts'
-import { tellPage } from '../custody.ts'
+import { tellPage, tellUnrecorded } from '../custody.ts'
 import { readDomain, readMoment, readQueueId, withoutBrackets } from '../filter.ts'
 import type { AdminPorts } from '../ports.ts'
 import { TRACE_QUERY } from '../schema.ts'
@@ -25,8 +25,13 @@ export function addTraceRoute(app: FastifyInstance, ports: AdminPorts): void {
   app.get<{ Querystring: ApiTraceQuery }>(
     '/v1/trace',
     { schema: { querystring: TRACE_QUERY } },
-    async ({ query: { cursor, limit, ...query } }): Promise<ApiTracePage> =>
-      tellPage(ports, await ports.trace.trace(readQuery(query), { after: cursor ?? null, limit })),
+    async ({ query: { cursor, limit, ...query } }): Promise<ApiTracePage> => {
+      const asked = readQuery(query)
+      const page = await tellPage(ports, await ports.trace.trace(asked, { after: cursor ?? null, limit }))
+      if (page.messages.length > 0 || asked.queueId === undefined || Object.keys(asked).length > 1) return page
+      const waits = await tellUnrecorded(ports, asked.queueId)
+      return waits === null ? page : { messages: [waits], next: null }
+    },
   )
 }
 

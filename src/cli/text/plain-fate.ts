@@ -18,6 +18,10 @@ export function fateSentences(fate: OneFate, context: FateContext): string[] {
   return [...history(fate, context), ...standing(fate, context)]
 }
 
+/** The same of a recipient that the queue has, and of whom nothing is on record. */
+export const queueSentences = (context: FateContext & { readonly now: ApiRecipient }): string[] =>
+  waiting({ events: [], event: null }, context.now, context)
+
 const MOST_TOLD = 10
 
 /** What people, and the relay in their place, did on the way. */
@@ -120,7 +124,9 @@ function told({ index }: OneFate, { notices }: AttemptFacts, { facts, message }:
   return `The ${isNotice ? 'postmaster' : 'sender'} was told (notice ${notices.join(', ')}).`
 }
 
-function waiting(fate: OneFate, now: ApiRecipient, context: FateContext): string[] {
+type Past = Pick<OneFate, 'events'> & { readonly event: ApiTraceEvent | null }
+
+function waiting(fate: Past, now: ApiRecipient, context: FateContext): string[] {
   const { clock, message } = context
   const { destination, state, hold } = now
   if (state === 'leased') return [`It is being sent to ${destination} at this moment.`]
@@ -129,7 +135,7 @@ function waiting(fate: OneFate, now: ApiRecipient, context: FateContext): string
   return [`Waiting for ${destination}${lastTry(fate, now, context)}${next}.`, ...ending(context)]
 }
 
-function lastTry({ events }: OneFate, { cause, attempts }: ApiRecipient, { clock, message }: FateContext): string {
+function lastTry({ events }: Past, { cause, attempts }: ApiRecipient, { clock, message }: FateContext): string {
   const last = events.findLast(({ event, facts }) => event === 'attempt' && !readAttempt(facts).untried)
   const why = cause === null ? '' : ` (${cause})`
   if (last === undefined || attempts === 0) return cause === null ? ', not tried yet' : why
@@ -144,11 +150,11 @@ function ending({ message: { givesUpAt, sender, receivedAt }, clock }: FateConte
 
 const HOLD_ENDS = { release: 'released', reject: 'returned to the sender', discard: 'discarded' } as const
 
-function held({ event }: OneFate, hold: ApiHold, { clock, message }: FateContext): string {
+function held({ event }: Past, hold: ApiHold, { clock, message }: FateContext): string {
   const { reason, owner, until, afterwards } = hold
-  const since = clock.at(event.at, message.receivedAt)
+  const since = event === null ? '' : ` since ${clock.at(event.at, message.receivedAt)}`
   const end = `${HOLD_ENDS[afterwards]} at ${clock.at(until, message.receivedAt)}`
-  return `Held since ${since} by ${ownerWords(owner)}: ${reason}. Unless somebody decides before, it will be ${end}.`
+  return `Held${since} by ${ownerWords(owner)}: ${reason}. Unless somebody decides before, it will be ${end}.`
 }
 
 function ownerWords(owner: string): string {

@@ -1,7 +1,7 @@
 import { type PluginFact, type ReceivedFacts, readReceived } from '../../mail/custody.ts'
 import { type Fate, fatesOf } from '../../mail/fate.ts'
 import type { ApiTracedMessage, ApiTraceEvent } from '../api.ts'
-import { type FateContext, fateSentences, quoted, tlsWords } from './plain-fate.ts'
+import { type FateContext, fateSentences, queueSentences, quoted, tlsWords } from './plain-fate.ts'
 import { printable } from './printable.ts'
 import { counted } from './size.ts'
 import type { WallClock } from './wall-clock.ts'
@@ -11,15 +11,19 @@ export function describePlain(message: ApiTracedMessage, clock: WallClock): stri
   const { queueId, sender, events, recipients } = message
   const received = events.find(({ event }) => event === 'received')
   const facts = readReceived(received?.facts ?? {})
-  const head = `${queueId}, from ${sender ?? 'an unknown sender'} to ${counted(recipients.length, 'recipient')}. Times are ${clock.zone}.`
+  const known = new Set([...recipients, ...(message.queue ?? [])].map(({ index }) => index))
+  const head = `${queueId}, from ${sender ?? 'an unknown sender'} to ${counted(known.size, 'recipient')}. Times are ${clock.zone}.`
   const lines = [
     head,
-    ...acceptance(message, facts, clock),
+    ...(events.length === 0 ? [UNRECORDED] : acceptance(message, facts, clock)),
     ...(received === undefined || facts.notice !== null ? [] : checks(facts)),
     ...recipientLines(message, { facts, clock }),
   ]
   return lines.map(printable)
 }
+
+const UNRECORDED =
+  'It is in the queue and not on record: it came a moment ago, or has waited for longer than the record is kept.'
 
 function acceptance({ receivedAt }: ApiTracedMessage, facts: ReceivedFacts, clock: WallClock): string[] {
   const { notice, split, user } = facts
@@ -101,7 +105,12 @@ function recipientLines(message: ApiTracedMessage, { facts, clock }: Pick<FateCo
     const text = fateSentences(fate, { facts, clock, message, now }).join(' ')
     groups.set(text, [...(groups.get(text) ?? []), fate.address])
   }
-  if (fates.length === 0) return ['Nothing about its recipients is on record.']
+  const unrecorded = (message.queue ?? []).filter(({ index }) => !fates.some((fate) => fate.index === index))
+  for (const now of unrecorded) {
+    const text = queueSentences({ facts, clock, message, now }).join(' ')
+    groups.set(text, [...(groups.get(text) ?? []), now.address])
+  }
+  if (groups.size === 0) return ['Nothing about its recipients is on record.']
   return [...groups].map(([text, addresses]) => `${named(addresses)}: ${text}`)
 }
 

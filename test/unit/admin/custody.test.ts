@@ -58,6 +58,52 @@ test('what came to its end while the queue was asked is told with that end', asy
   assert.deepEqual([body.messages[0].recipients[0].state, body.messages[0].queue], ['relayed', null])
 })
 
+test('of several recipients, one that came to its end while the queue was asked is told with that end', async (t) => {
+  const before = [entry('received', ['pending', 'pending'])]
+  const after = [
+    ...before,
+    { ...entry('attempt', []), recipients: [{ index: 1, address: '1@city.test', state: 'relayed' }] },
+  ]
+  const answers = [before, after]
+  const admin = await startAdmin(t, {
+    trace: async () => ({ messages: [traced(queueId, answers.shift() ?? [])], next: null }),
+  })
+  // The queue has the first alone by now
+  const { queueId } = await admin.spool.put(message(['0@city.test']), [deliver('city.test')])
+  const [found] = (await admin.get(`/v1/trace?queueId=${queueId}`)).body.messages
+  assert.deepEqual(
+    found.recipients.map((each: { state: string }) => each.state),
+    ['pending', 'relayed'],
+  )
+  assert.deepEqual(
+    found.queue.map((each: { index: number }) => each.index),
+    [0],
+  )
+})
+
+test('a message that waits for longer than the record is kept is found in the queue', async (t) => {
+  const admin = await startAdmin(t, { trace: async () => ({ messages: [], next: null }) })
+  const { queueId } = await admin.spool.put(message(['0@city.test']), [deliver('city.test')])
+  const { body } = await admin.get(`/v1/trace?queueId=${queueId}`)
+  const [found] = body.messages
+  assert.deepEqual(
+    [found.queueId, found.receivedAt, found.events, found.queue[0].state],
+    [queueId, null, [], 'pending'],
+  )
+  assert.deepEqual((await admin.get('/v1/trace?queueId=00KX3T9A001')).body.messages, [])
+  assert.deepEqual((await admin.get(`/v1/trace?queueId=${queueId}&client=royal`)).body.messages, [])
+})
+
+test('who still waits is told, though only what became of others is still on record', async (t) => {
+  const left = { ...entry('attempt', []), recipients: [{ index: 1, address: '1@city.test', state: 'relayed' }] }
+  const admin = await startAdmin(t, {
+    trace: async () => ({ messages: [{ ...traced(queueId, [left]), receivedAt: null }], next: null }),
+  })
+  const { queueId } = await admin.spool.put(message(['0@city.test']), [deliver('city.test')])
+  const [found] = (await admin.get(`/v1/trace?queueId=${queueId}`)).body.messages
+  assert.equal(found.queue[0].address, '0@city.test')
+})
+
 test('the record answers though the queue does not', async (t) => {
   const admin = await startAdmin(t, {
     trace: async () => ({ messages: [traced('00KX3T9A001' as QueueId, [entry('received', ['pending'])])], next: null }),

@@ -93,6 +93,13 @@ test('the first lines say where a message came from, over what, and what its ins
   ])
 })
 
+test('results that there was no room for are not told as results', () => {
+  const cut = { plugin: 'authentication', hook: 'data', mode: 'enforce', verdict: 'continue', facts: { cut: true } }
+  const whole = message([received({ inspection: [cut] })])
+  assert.doesNotMatch(describePlain(whole, UTC).join(), /DKIM none/)
+  assert.doesNotMatch(describeTrace(whole, 0).join(), /dkim=none/)
+})
+
 test('a message that waits says for what, why, until when, and what then', () => {
   const attempt = event('attempt', '14:03:00', 'pending', {}, '451 connection refused')
   const givesUpAt = at('14:02:11', '2026-11-27')
@@ -127,6 +134,23 @@ test('a held message says who holds it, why, until when, and what then', () => {
     last([received({}, 'held', 'virus Eicar')], { queue: [waiting({ state: 'held', hold: byPlugin })] }) ?? '',
     /Held since 14:02:11 by the plugin virus: virus Eicar\. .* discarded at 15:00:00/,
   )
+})
+
+test('who waits in the queue is told of, though nothing of it is on record', () => {
+  const nothing = message([], { receivedAt: null, recipients: [], queue: [waiting()] })
+  assert.deepEqual(describePlain(nothing, UTC), [
+    '00KX3T9A001, from ward@royal.test to 1 recipient. Times are UTC.',
+    'It is in the queue and not on record: it came a moment ago, or has waited for longer than the record is kept.',
+    'a@city.test: Waiting for city.test (connection refused); next try at 14:05:00 on 22 November.',
+  ])
+  const hold = { reason: 'ticket', owner: 'operator:alice', until: at('15:00:00'), afterwards: 'reject' } as const
+  const other = waiting({ index: 1, address: 'b@city.test', state: 'held', hold })
+  const partly = message([event('attempt', '14:03:00', 'relayed', { host: 'mx' })], {
+    receivedAt: null,
+    queue: [other],
+  })
+  assert.match(describePlain(partly, UTC)[0] ?? '', /to 2 recipients/)
+  assert.match(describePlain(partly, UTC).at(-1) ?? '', /^b@city\.test: Held by alice: ticket\. Unless/)
 })
 
 test('a message that was handed on says to whom, over what, how that was proved, and what cannot be known', () => {
