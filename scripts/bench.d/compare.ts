@@ -1,26 +1,27 @@
 import { temporaryFolder } from '../../test/support/folder.ts'
+import { exim } from '../lib/bench/compare/exim.ts'
+import { haraka } from '../lib/bench/compare/haraka.ts'
+import { type Latency, latencyOf } from '../lib/bench/compare/latency.ts'
 import { LOADS, type Load } from '../lib/bench/compare/loads.ts'
 import { aloneHere } from '../lib/bench/compare/lock.ts'
-import { describeMachine, thisMachine } from '../lib/bench/compare/machine.ts'
+import { thisMachine } from '../lib/bench/compare/machine.ts'
 import type { Mta } from '../lib/bench/compare/mta.ts'
 import { compileNative, type Native } from '../lib/bench/compare/native.ts'
+import { opensmtpd } from '../lib/bench/compare/opensmtpd.ts'
 import { postern } from '../lib/bench/compare/postern.ts'
 import { postfix } from '../lib/bench/compare/postfix.ts'
-import {
-  type Cell,
-  type Comparison,
-  figuresOf,
-  gaps,
-  markdown,
-  ratioOf,
-  type Server,
-} from '../lib/bench/compare/result.ts'
+import { publish, tables } from '../lib/bench/compare/publish.ts'
+import { type Cell, type Comparison, figuresOf, ratioOf, type Server } from '../lib/bench/compare/result.ts'
 import { type Figures, runRound } from '../lib/bench/compare/round.ts'
 import { type Bench, Missing, type Row } from '../lib/bench/part.ts'
 
-const MTAS: readonly Mta[] = [postfix, postern]
+const MTAS: readonly Mta[] = [postfix, postern, haraka, opensmtpd, exim]
 const ROUNDS = 3
 const QUICK = 20
+/** So long at half of capacity, with sessions enough that a message seldom waits for one. */
+const LATENCY_S = 30
+const LATENCY_QUICK_S = 2
+const LATENCY_SESSIONS = 100
 
 /** Postern beside other servers: the same loads, client, sink and machine, one after the other, in rounds. */
 export async function bench(bench: Bench): Promise<Row[]> {
@@ -31,13 +32,13 @@ export async function bench(bench: Bench): Promise<Row[]> {
   const { servers, missing } = await whoRuns(MTAS.filter(({ name }) => wanted(bench.options.mta, name)))
   const machine = await thisMachine(folder)
   const rounds = bench.options.rounds ?? (bench.quick ? 1 : ROUNDS)
-  const cells = await measure(bench, native, {
-    loads,
-    mtas: MTAS.filter(({ name }) => servers.some((s) => s.name === name)),
-    rounds,
-  })
-  const comparison: Comparison = { machine, quick: bench.quick, rounds, loads, servers, missing, cells }
-  tell(bench, comparison)
+  const mtas = MTAS.filter(({ name }) => servers.some((server) => server.name === name))
+  const cells = await measure(bench, native, { loads, mtas, rounds })
+  const throughput: Comparison = { machine, quick: bench.quick, rounds, loads, servers, missing, cells, latencies: [] }
+  const latencies = await latenciesOf(bench, native, throughput, mtas)
+  const comparison = { ...throughput, latencies }
+  bench.say(`\n${tables(comparison)}`)
+  if (bench.options.publish) bench.say(`written into ${publish(comparison)}`)
   if (cells.some(({ mta, noFigure }) => mta === postern.name && noFigure !== null))
     throw new Error('Postern gave no figure under some load: see above')
   return rowsOf(comparison).map((row) => (bench.quick ? withoutGoal(row) : row))
@@ -97,9 +98,24 @@ const sentence = ({ relayed, accepted, cpuMs, memoryMiB, again, clientCpuMs }: F
   `relayed ${relayed.toFixed(0)}/s, accepted ${accepted.toFixed(0)}/s, ${cpuMs.toFixed(2)} ms CPU (client ${clientCpuMs.toFixed(2)}), ` +
   `${memoryMiB.toFixed(0)} MiB${again > 0 ? `, ${again} twice` : ''}`
 
-function tell(bench: Bench, comparison: Comparison): void {
-  bench.say(`\n${describeMachine(comparison.machine)}\n\n${markdown(comparison)}`)
-  for (const gap of gaps(comparison)) bench.say(gap)
+/** Each server at half of what it relays, for a while: how long its clients and their mail wait. */
+async function latenciesOf(bench: Bench, native: Native, comparison: Comparison, mtas: readonly Mta[]) {
+  const [load] = comparison.loads
+  const latencies: Latency[] = []
+  for (const mta of mtas) {
+    const capacity = load && figuresOf(comparison, load.name, mta.name)?.relayed
+    if (!capacity) continue
+    const rate = Math.max(1, capacity / 2)
+    const count = Math.ceil(rate * (bench.quick ? LATENCY_QUICK_S : LATENCY_S))
+    const roomy = { ...load, sessions: LATENCY_SESSIONS }
+    try {
+      const outcome = await runRound(native, { mta, load: roomy, count, warmUp: amount(bench, load).warmUp, rate })
+      latencies.push(latencyOf(mta.name, rate, outcome))
+    } catch (error) {
+      bench.say(`  latency, ${mta.name}: NO FIGURE: ${error}`)
+    }
+  }
+  return latencies
 }
 
 /** So few messages show that the benchmark runs, and not what it asks for. */

@@ -1,4 +1,5 @@
 import { median } from '../part.ts'
+import type { Latency } from './latency.ts'
 import type { Load } from './loads.ts'
 import type { Machine } from './machine.ts'
 import type { Figures } from './round.ts'
@@ -29,6 +30,8 @@ export interface Comparison {
   /** Servers that could not run here, by name, with the reason. */
   readonly missing: Readonly<Record<string, string>>
   readonly cells: readonly Cell[]
+  /** At half of capacity, of the servers that have one under the first load. */
+  readonly latencies: readonly Latency[]
 }
 
 export const BASE = 'Postfix'

@@ -27,6 +27,9 @@
 
 enum State { CLOSED, IDLE, GREETING, HELLO, STARTTLS, HANDSHAKE, MAIL, RCPT, DATA, CONTENT, ANSWER, QUIT };
 
+/* So many seconds without an answer to any message, and it gives up: what is open counts as broken. */
+enum { STILL = 30 };
+
 typedef struct {
   int fd, id, writing;
   enum State state;
@@ -335,7 +338,11 @@ int main(int argc, char **v) {
   poll_fd = epoll_create1(0);
   began = now();
   struct epoll_event events[256];
+  int known = 0;
+  double moved = began;
   while (finished < count) {
+    if (finished != known) known = finished, moved = now();
+    if (now() - moved > STILL) break;
     employ();
     int n = epoll_wait(poll_fd, events, 256, patience());
     for (int i = 0; i < n; i++) {
