@@ -18,7 +18,7 @@ export function planAll(
 ): readonly DeliveryPlan[] {
   return envelope.rcptTo.map((recipient) => {
     const plan = planner.plan(recipient, envelope)
-    return decided(plan, worstOf(outcome, open.of(recipient)), open, now)
+    return decided(plan, worstOf(outcome, open.of(recipient)), open, { now, sensitive: envelope.sensitive === true })
   })
 }
 
@@ -27,15 +27,27 @@ function worstOf(message: Outcome, recipient: Outcome | null): Outcome {
   return worst([message.verdict, recipient.verdict]) === message.verdict ? message : recipient
 }
 
-function decided(plan: DeliveryPlan, { verdict, plugin }: Outcome, open: OpenTransaction, now: number): DeliveryPlan {
+function decided(
+  plan: DeliveryPlan,
+  { verdict, plugin }: Outcome,
+  open: OpenTransaction,
+  { now, sensitive }: { now: number; sensitive: boolean },
+): DeliveryPlan {
   if (verdict.action === 'discard') return { do: 'discard', reason: verdict.reason }
   if (verdict.action === 'continue' || verdict.action === 'tag' || plan.do === 'discard') return plan
   const { destination } = plan
   if (verdict.action === 'hold') return { do: 'hold', destination, hold: hold(verdict.reason, plugin, open, now) }
   const reason = `refused by ${plugin ?? ''}: ${verdict.reason}; others of the same message were accepted`
-  const told = verdict.reply.lines.join(' ')
+  const told = sensitive && !isQuotable(plugin) ? withheld(plugin) : verdict.reply.lines.join(' ')
   return { do: 'hold', destination, hold: { ...hold(reason, plugin, open, now), ...soon(open, now), told } }
 }
+
+/** Whose replies speak of recipients, and not of what a message holds. */
+const isQuotable = (plugin: string | null): boolean => plugin === 'sensitive' || plugin === 'sensitive-review'
+
+/** A reply goes back the way that the message came; a notice goes through the world, and names of files stand in replies. */
+const withheld = (plugin: string | null): string =>
+  `The check "${plugin ?? ''}" does not let this message pass. It is sensitive, so what was found is not repeated here`
 
 function hold(reason: string, plugin: string | null, { peer }: OpenTransaction, now: number): Hold {
   const { deadlineMs, afterwards } = peer.policy.options.holds

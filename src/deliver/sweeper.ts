@@ -30,6 +30,7 @@ const MAX_BATCHES = 100
 const GRACE_MS = 1_800_000
 // A timer that fires so much later than it should tells of a jump
 const JUMP_MS = 300_000
+const NOT_RELEASED = 'held for a decision and not released'
 const NEVER_TRIED = 'it was never its turn'
 
 /**
@@ -183,10 +184,13 @@ class Round {
     return { is: 'pending', dueAt: this.#now, reply: null, attempted: false }
   }
 
-  /** The reason is for the operator. The sender learns what the hold says for him, or only that nobody released it. */
+  /**
+   * The reason is for the operator and the record. The sender learns what the hold says for him, which may name files
+   * of his and stands in the notice alone, or only that nobody released it.
+   */
   #refused(lease: Lease, hold: Hold, facts: Readonly<Record<string, unknown>>): Promise<Outcome> {
-    const told = hold.told ?? 'held for a decision and not released'
-    const reply = ownReply(550, '5.7.1', `${told}: ${hold.reason}`)
+    const told = hold.told ?? NOT_RELEASED
+    const reply = ownReply(550, '5.7.1', hold.told === undefined ? `${NOT_RELEASED}: ${hold.reason}` : hold.reason)
     const words = lease.indexes.map(() => ownReply(550, '5.7.1', told).lines.join(' '))
     const failures = this.#notified(lease, 'failure', words, () => '5.7.1')
     return this.#failed(

@@ -8,6 +8,8 @@ import { parseSensitiveOptions } from '../../../src/inspect/plugins/sensitive/op
 import { sensitivePlugins } from '../../../src/inspect/plugins/sensitive/sensitive.ts'
 import type { Services } from '../../../src/inspect/services.ts'
 import type { Address } from '../../../src/mail/address.ts'
+import { reply } from '../../../src/mail/reply.ts'
+import { CONTINUE } from '../../../src/mail/verdict.ts'
 import type { QueueEntry } from '../../../src/spool/contract.ts'
 import { fingerprintOf } from '../../support/certs.ts'
 import { temporaryFolder } from '../../support/folder.ts'
@@ -284,4 +286,22 @@ test('a key that others can read, or one of another certificate, is not used', a
   await assert.rejects(start(t, { raw: { key: ann.keyFile, certificate: bob.pemFile } }), /does not belong to/)
   await assert.rejects(start(t, { raw: { key: ann.pemFile, certificate: ann.pemFile } }), /others than its owner/)
   await assert.rejects(start(t, { raw: { key: `${ann.keyFile}.no`, certificate: ann.pemFile } }), /cannot be read/)
+})
+
+test('what another plugin says of the content of one part is not told in a notice', async (t) => {
+  const reason = 'an attachment of a kind that may not pass'
+  const said = reply(550, '5.7.1', 'The attachment "biopsy Jane Doe.exe" may not pass')
+  const nosy: Inspector = {
+    name: 'nosy',
+    data: async ({ rcptTo }) =>
+      rcptTo.some(({ address }) => address.domain === 'proven.test')
+        ? { action: 'reject', reason, reply: said }
+        : CONTINUE,
+  }
+  const relay = await start(t, { others: [nosy] })
+  await send(t, relay, ['b@proven.test', 'ann@cert.test', 'z@else.test'])
+  const queue = await queueOf(relay)
+  const told = (who: string) => queue.get(who)?.entry.recipients[0]?.hold?.told ?? ''
+  assert.match(told('b@proven.test'), /^The check "nosy" does not let this message pass\. It is sensitive/)
+  assert.match(told('z@else.test'), /cannot be sent securely to z@else\.test/)
 })
