@@ -17,6 +17,7 @@ import { domainsOf } from './domains.ts'
 import type { Listeners } from './listeners.ts'
 import { canonicalDestination, operatorSpool } from './operator-spool.ts'
 import { watchRegister } from './register-alarms.ts'
+import { lostDomains, tellOfWeaker } from './register-changes.ts'
 import { needRestart } from './reload.ts'
 import { type Outside, openRooms, type Rooms } from './rooms.ts'
 import { type Standing, statusOf, unhealthy, unready } from './status.ts'
@@ -177,6 +178,8 @@ export class Relay {
     if (!loaded.ok) return loaded.problems.map(formatProblem)
     const { config } = loaded
     const { sink, clock } = this.#outside
+    const lost = lostDomains(this.#config, config, clock.now())
+    if (lost.length > 0) return lost
     const { accept, recipients, deliver, listeners, metrics, reporting } = this.#rooms
     const nextAccept = acceptOptions(config)
     const useCertificates = await this.#rooms.certificates.prepare(certificateOptions(config))
@@ -194,6 +197,7 @@ export class Relay {
     reporting.update(config)
     this.#rooms.watch.update(watchOptions(config))
     sink.setLevel(config.log.level)
+    tellOfWeaker(this.#config, config, clock.now(), sink.log)
     const fixed = needRestart(this.#config, config)
     if (fixed.length > 0) sink.log.warn({ keys: fixed }, 'these keys have changed and count from the next start')
     this.#config = config

@@ -215,3 +215,26 @@ test('Without the key in the configuration a command says what to add.', async (
     /names no register of secure domains\. Add to it:\n {2}secureDomains: \{ file: secure-domains\.csv \}/,
   )
 })
+
+test('A register that was cut short is not taken by a reload; what is asked for less than before stands in the log.', async (t) => {
+  const royal = (more: object = {}) => valid('royal.test', { subdomains: 'yes', 'min-tls': 'TLSv1.3', ...more })
+  const { file, daemon, domain } = await site(t, [valid('a.test'), royal(), valid('ward.royal.test')])
+  const write = (...lines: readonly string[]) => writeFileSync(file, `${[HEADER, ...lines].join('\n')}\n`)
+  write(valid('a.test'))
+  const cut = await daemon.cli('reload')
+  assert.equal(cut.code, 78)
+  assert.match(cut.stderr, /royal\.test is secure now and is not in the register any more: put it back.*domain retire/)
+  assert.match(cut.stderr, /ward\.royal\.test is secure now/)
+  assert.match((await domain('explain', 'royal.test')).stdout, /register/)
+
+  write(valid('a.test'), royal({ 'min-tls': 'TLSv1.2' }))
+  const covered = await daemon.cli('reload')
+  assert.equal(covered.code, 0, 'a name that an entry above covers may lose its own')
+  assert.match(daemon.log, /asks for less than before/)
+  assert.match(daemon.log, /royal\.test: min-tls: TLSv1\.3 becomes TLSv1\.2/)
+
+  write(valid('a.test'), royal({ status: 'retired' }))
+  assert.equal((await daemon.cli('reload')).code, 0)
+  write(valid('a.test'))
+  assert.equal((await daemon.cli('reload')).code, 0, 'what was retired may go')
+})
