@@ -35,6 +35,7 @@ export function receivedFacts({ outcome, ...taken }: Taken): Facts {
     ...sessionFacts(taken),
     ...(info.normalised > 0 && { normalised: info.normalised }),
     sha256,
+    ...(envelope.sensitive === true && { sensitive: true }),
     ...splitOf(part),
     ...(stripped !== undefined && { stripped }),
     ...recordOfHolds(plans),

@@ -41,7 +41,7 @@ export function receiptOf(
 }
 
 function messageOf(message: TracedMessage, receivedAt: number, received: TraceEntry): ReceiptMessage {
-  const { client, address, helo, user, tls, sha256, split } = readReceived(received.facts)
+  const { client, address, helo, user, tls, sha256, split, sensitive } = readReceived(received.facts)
   return {
     queueId: message.queueId,
     messageId: cleanOrNull(message.messageId),
@@ -55,6 +55,7 @@ function messageOf(message: TracedMessage, receivedAt: number, received: TraceEn
     size: message.size,
     sha256Received: sha256.received,
     sha256Sent: sha256.stored,
+    sensitive,
     split: cleanOrNull(split),
   }
 }

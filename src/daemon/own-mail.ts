@@ -9,6 +9,7 @@ import type { WorkerPool } from '../inspect/pool/pool.ts'
 import type { Log } from '../log.ts'
 import { type Address, needsUtf8 } from '../mail/address.ts'
 import { memoryContent } from '../mail/content.ts'
+import { sha256Of } from '../mail/digest.ts'
 import type { Envelope } from '../mail/envelope.ts'
 import { fieldsNamed, readHeader } from '../mail/header.ts'
 import type { QueueId } from '../mail/queue-id.ts'
@@ -81,7 +82,8 @@ class SpooledMail implements OwnMail {
     const header = await readHeader(memoryContent(content))
     const messageId = fieldsNamed(header, 'Message-ID')[0]?.value.slice(0, 998) ?? null
     const plans = envelope.rcptTo.map((recipient) => planner.plan(recipient, envelope))
-    const message = { envelope, ...signed, receivedAt: now, client: 'postern', messageId, facts: { own: true } }
+    const facts = { own: true, sha256: { stored: await sha256Of(signed.prefix, signed.content) } }
+    const message = { envelope, ...signed, receivedAt: now, client: 'postern', messageId, facts }
     const { queueId, leases } = await spool.put({ ...message, queueId: spool.newId() }, plans)
     if (leases.length > 0) planner.take(leases)
     return queueId

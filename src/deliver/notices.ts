@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Address, addressKey } from '../mail/address.ts'
 import type { Content } from '../mail/content.ts'
 import { memoryContent, readAll } from '../mail/content.ts'
+import { sha256Of } from '../mail/digest.ts'
 import type { Envelope } from '../mail/envelope.ts'
 import { composeNotification, type NotificationAction, type NotifiedRecipient } from '../mail/notification.ts'
 import { headerBytes, type Returned } from '../mail/notification-returned.ts'
@@ -62,15 +63,16 @@ export class Notices {
       messageId,
       boundary: `=_${randomUUID()}`,
     })
-    return [{ message: this.#message(occasion, to, composed, { now, messageId }), plans: [planFor(to, now)] }]
+    const message = await this.#message(occasion, to, composed, { now, messageId })
+    return [{ message, plans: [planFor(to, now)] }]
   }
 
-  #message(
+  async #message(
     { action, lease }: Occasion,
     to: Address,
     { bytes, eightBit, smtputf8 }: ReturnType<typeof composeNotification>,
     { now, messageId }: { now: number; messageId: string },
-  ): NewMessage {
+  ): Promise<NewMessage> {
     const envelope: Envelope = {
       mailFrom: null,
       rcptTo: [{ address: to, notify: null, orcpt: null }],
@@ -81,8 +83,9 @@ export class Notices {
       // RFC 8689 section 5
       requireTls: lease.envelope.requireTls,
     }
-    const facts = { notification: action, about: lease.queueId }
     const content = memoryContent(bytes)
+    const sha256 = { stored: await sha256Of(EMPTY, content) }
+    const facts = { notification: action, about: lease.queueId, sha256 }
     return { envelope, prefix: EMPTY, content, receivedAt: now, client: 'postern', messageId, facts }
   }
 

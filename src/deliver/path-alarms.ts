@@ -32,9 +32,10 @@ export class PathAlarms {
   }
 
   /** Something went there, or nothing waits any more. */
-  over({ domain, need }: Path): void {
-    if (this.#waiting.size === 0) return
+  over({ domain, need, security }: Path): void {
     const needs = this.#waiting.get(domain)
+    // One that stood before our start, as far as it could: an alarm is raised where a path must be proven
+    if (needs === undefined && security !== null && mustBeProven(security)) this.#alarms.clear(keyOf(domain))
     if (!needs?.delete(need) || needs.size > 0) return
     this.#waiting.delete(domain)
     this.#alarms.clear(keyOf(domain))

@@ -172,16 +172,11 @@ class Round {
     const facts = { hold: hold.reason, owner: hold.owner, deadline: hold.then }
     this.#ports.log.info({ queueId: lease.queueId, ...facts }, 'a hold is over')
     if (hold.then === 'reject') return this.#refused(lease, hold, facts)
-    const state: RecipientResult['state'] =
-      hold.then === 'discard' ? { is: 'discarded', reply: null } : await this.#released(lease, hold)
-    const results = lease.indexes.map((index) => ({ index, state }))
-    return { queueId: lease.queueId, results, facts, notifications: [] }
-  }
-
-  async #released(lease: Lease, hold: Hold): Promise<RecipientResult['state']> {
+    if (hold.then === 'discard') return allTo(lease, { is: 'discarded', reply: null }, facts)
     const again = (await this.#ports.holdAgain?.(lease, hold)) ?? null
-    if (again !== null) return { is: 'held', hold: again }
-    return { is: 'pending', dueAt: this.#now, reply: null, attempted: false }
+    return again === null
+      ? allTo(lease, { is: 'pending', dueAt: this.#now, reply: null, attempted: false }, facts)
+      : allTo(lease, { is: 'held', hold: again }, renewed(hold, again))
   }
 
   /**
@@ -247,4 +242,13 @@ class Round {
       .then(({ destinations }) => new Map(destinations.map((each) => [each.destination, each.reason])))
     return (await this.#reasons).get(destination) ?? null
   }
+}
+
+function allTo({ queueId, indexes }: Lease, state: RecipientResult['state'], facts: Outcome['facts']): Outcome {
+  return { queueId, results: indexes.map((index) => ({ index, state })), facts, notifications: [] }
+}
+
+/** For the record: the hold that stands now, and why there was one before. What the sender would be told is no fact. */
+function renewed(before: Hold, { told: _, ...now }: Hold): Outcome['facts'] {
+  return { hold: now, before: before.reason, beforeOwner: before.owner }
 }

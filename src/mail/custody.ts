@@ -54,6 +54,10 @@ export interface ReceivedFacts {
   readonly sha256: Hashes
   /** Such as `1 of 2`: plugins treated the recipients of one message differently, so that it became several. */
   readonly split: string | null
+  /** It goes over a proven path alone. */
+  readonly sensitive: boolean
+  /** Written by this relay, and no notice about another message: a report, an alarm. */
+  readonly own: boolean
   /** Bare line ends that were mended. */
   readonly normalised: number
   /** Of our own notices: what it says (`failed`, `delayed` …) and about which message. */
@@ -153,6 +157,8 @@ export function readReceived(facts: Facts): ReceivedFacts {
     tls: readTls(facts),
     sha256: readHashes(recordAt(facts, 'sha256')),
     split: textAt(facts, 'split'),
+    sensitive: facts.sensitive === true,
+    own: facts.own === true,
     normalised: numberAt(facts, 'normalised') ?? 0,
     notice: notice === null || about === null ? null : { action: notice, about },
     authentication: readAuthentication(inspection),

@@ -38,6 +38,8 @@ export interface ReceiptMessage {
   readonly sha256Received: string | null
   /** Of what went on below the trace field of this relay. */
   readonly sha256Sent: string | null
+  /** Marked as sensitive: it goes over a proven path alone. */
+  readonly sensitive: boolean
   /** Such as `1 of 2`, where what the client sent became several messages. */
   readonly split: string | null
 }

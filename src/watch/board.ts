@@ -4,10 +4,11 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { ALARM_KINDS, type Finding, kindOf, type StandingAlarm } from './contract.ts'
 import type { AlarmMemory, Remembered, RememberedAlarm } from './memory.ts'
-import { CONFIRM_MS, LONGEST, MOST_ALARMS, REST_MS } from './options.ts'
+import { CONFIRM_MS, LONGEST, MOST_ALARMS, MOST_OF_A_KIND, REST_MS } from './options.ts'
 
 interface Standing extends StandingAlarm {
   text: string
+  since: number
   mailedAt: number | null
   /** Raised since our start; what was remembered only may be over. */
   confirmed: boolean
@@ -33,7 +34,7 @@ export interface Untold {
 export class AlarmBoard implements Alarms {
   readonly #memory: AlarmMemory
   readonly #seams: BoardSeams
-  readonly #startedAt: number
+  #startedAt: number
   readonly #standing = new Map<string, Standing>()
   /** When alarms that are over were last mailed. */
   readonly #rested = new Map<string, number>()
@@ -74,7 +75,7 @@ export class AlarmBoard implements Alarms {
       known.confirmed = true
       return
     }
-    if (!this.#hasRoom()) return
+    if (!this.#hasRoom(kindOf(name))) return
     const since = this.#seams.clock.now()
     const mailedAt = this.#takeBack(name)
     this.#standing.set(name, { key: name, kind: kindOf(name), text: line, since, mailedAt, confirmed: true })
@@ -95,6 +96,7 @@ export class AlarmBoard implements Alarms {
 
   /** Ends what stood before our start and was not raised since: nobody may be left who would clear it. */
   forgetUnconfirmed(): void {
+    this.#mend()
     if (this.#seams.clock.now() < this.#startedAt + CONFIRM_MS) return
     for (const { key, confirmed } of [...this.#standing.values()]) {
       if (!confirmed) this.#end(key, 'alarm was not raised again since the start')
@@ -108,12 +110,14 @@ export class AlarmBoard implements Alarms {
 
   /** When the next mail is to be written, milliseconds since 1970; null if there is nothing to tell. */
   nextMail(gatherMs: number, repeatMs: number): number | null {
+    this.#mend()
     const times = [...this.#standing.values()].map((alarm) => this.#dueAt(alarm, gatherMs, repeatMs))
     if (this.#over.length > 0) times.push(this.#overSince + gatherMs)
     return times.length === 0 ? null : times.reduce((a, b) => Math.min(a, b))
   }
 
   untold(repeatMs: number): Untold {
+    this.#mend()
     const now = this.#seams.clock.now()
     const isNews = (alarm: Standing) => this.#dueAt(alarm, 0, repeatMs) <= now
     const all = this.standing() as readonly Standing[]
@@ -146,6 +150,19 @@ export class AlarmBoard implements Alarms {
     this.#changed = () => {}
     this.#save()
     await this.#memory.settled()
+  }
+
+  /** Where the clock was set back, what is said to come yet was just now: nothing may wait for that time to come again. */
+  #mend(): void {
+    const now = this.#seams.clock.now()
+    this.#startedAt = Math.min(this.#startedAt, now)
+    this.#overSince = Math.min(this.#overSince, now)
+    for (const alarm of this.#standing.values()) {
+      alarm.since = Math.min(alarm.since, now)
+      if (alarm.mailedAt !== null) alarm.mailedAt = Math.min(alarm.mailedAt, now)
+    }
+    for (const [key, at] of this.#rested) if (at > now) this.#rested.set(key, now)
+    this.#sent = this.#sent.map((at) => Math.min(at, now))
   }
 
   #of(kind: string): Standing[] {
@@ -183,8 +200,10 @@ export class AlarmBoard implements Alarms {
     return Math.max(since + gatherMs, (this.#rested.get(key) ?? Number.NEGATIVE_INFINITY) + REST_MS)
   }
 
-  #hasRoom(): boolean {
-    const full = this.#standing.size >= MOST_ALARMS
+  /** Paths can be many, as others choose their domains: they must not keep out the ledger's alarm. */
+  #hasRoom(kind: string): boolean {
+    const isMany = this.#standing.size >= MOST_OF_A_KIND && this.#of(kind).length >= MOST_OF_A_KIND
+    const full = isMany || this.#standing.size >= MOST_ALARMS
     if (full && !this.#tooMany) {
       this.#seams.log.error({ standing: this.#standing.size }, 'more alarms than can be kept: the rest is not told')
     }

@@ -33,6 +33,8 @@ const MOST_CAUSES = 1000
 /** Messages that are remembered, so that one that is tried again and again counts once. */
 const MOST_MESSAGES = 20_000
 const HOUR_MS = 3_600_000
+/** What NTP does in small steps is no jump. */
+const BACK_MS = 30_000
 
 const isMany = ({ atLeast, withinMs, factor }: SurgeOptions, lately: number, usually: number): boolean =>
   lately >= atLeast && lately * (HOUR_MS / withinMs) >= factor * usually
@@ -41,7 +43,8 @@ const isMany = ({ atLeast, withinMs, factor }: SurgeOptions, lately: number, usu
 export class CauseCounts {
   #options: SurgeOptions
   readonly #clock: Clock
-  readonly #startedAt: number
+  #startedAt: number
+  #latest: number
   readonly #known = new Map<string, Known>()
   readonly #seen = new Map<string, number>()
   #levelsKnown = false
@@ -49,7 +52,7 @@ export class CauseCounts {
   constructor(options: SurgeOptions, clock: Clock) {
     this.#options = options
     this.#clock = clock
-    this.#startedAt = clock.now()
+    this.#startedAt = this.#latest = clock.now()
   }
 
   /** What is counted lately is counted anew if its length changes. */
@@ -60,7 +63,7 @@ export class CauseCounts {
 
   /** One message met a cause. */
   met(cause: Cause): void {
-    const now = this.#clock.now()
+    const now = this.#now()
     const mark = `${cause.key} ${cause.queueId}`
     const before = this.#seen.get(mark)
     if (before !== undefined && now - before < this.#options.withinMs) return
@@ -71,7 +74,7 @@ export class CauseCounts {
 
   /** What waits for troubles of next hops now. What has come to it since the last look counts; what was there at the first does not. */
   waiting(backlogs: readonly Backlog[]): void {
-    const now = this.#clock.now()
+    const now = this.#now()
     const causes = new Map(backlogs.map((backlog): [string, Backlog] => [`waits ${backlog.reason}`, backlog]))
     for (const [key, known] of this.#known) if (key.startsWith('waits ') && !causes.has(key)) known.level = 0
     for (const [key, backlog] of causes) this.#waits(key, backlog, now)
@@ -80,7 +83,7 @@ export class CauseCounts {
 
   /** Causes that are too many now, and those that were and are not yet over. */
   surges(): Finding[] {
-    const now = this.#clock.now()
+    const now = this.#now()
     this.#forget(now)
     const found: Finding[] = []
     for (const [key, known] of this.#known) {
@@ -93,7 +96,20 @@ export class CauseCounts {
 
   /** Whether it is too early after the start to say that an alarm of before is over. */
   get isYoung(): boolean {
-    return this.#clock.now() < this.#startedAt + this.#options.withinMs
+    return this.#now() < this.#startedAt + this.#options.withinMs
+  }
+
+  /** Counts of a time that is still to come would never grow old: after the clock was set back all is counted anew. */
+  #now(): number {
+    const now = this.#clock.now()
+    if (now < this.#latest - BACK_MS) {
+      this.#known.clear()
+      this.#seen.clear()
+      this.#levelsKnown = false
+      this.#startedAt = now
+    }
+    this.#latest = now
+    return now
   }
 
   #waits(key: string, { reason, recipients, destinations, queueId, destination }: Backlog, now: number): void {

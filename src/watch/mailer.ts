@@ -65,7 +65,9 @@ export class OperatorMail {
   #nextAt(): number | null {
     const { mailTo, gatherMs, repeatMs } = this.#options
     const wanted = mailTo.length === 0 ? null : this.#board.nextMail(gatherMs, repeatMs)
-    return wanted === null ? null : Math.max(wanted, this.#notBefore, this.#hourlyAt())
+    // However the clock was set meanwhile, it is no longer until the next try
+    const notBefore = Math.min(this.#notBefore, this.#clock.now() + AGAIN_MS)
+    return wanted === null ? null : Math.max(wanted, notBefore, this.#hourlyAt())
   }
 
   /** When another letter may go out. */

@@ -51,5 +51,7 @@ export const CONFIRM_MS = 2 * HOUR
 export const AGAIN_MS = 5 * MINUTE
 /** Standing alarms; what is more is in the log alone. */
 export const MOST_ALARMS = 1000
+/** … and of one kind, so that there is room for the others. */
+export const MOST_OF_A_KIND = 900
 /** Of a text or a key, in characters. */
 export const LONGEST = 1000

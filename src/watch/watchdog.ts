@@ -26,7 +26,7 @@ export class Watchdog {
   #options: WatchOptions
   readonly #ports: WatchdogPorts
   readonly #parts: Parts
-  readonly #startedAt: number
+  #startedAt: number
   #cancel: () => void = () => {}
   #looking: Promise<void> = Promise.resolve()
   #stopped = false
@@ -69,6 +69,8 @@ export class Watchdog {
   /** What came due while we did not run is late from our start on: it has its time to be caught up with. */
   async #queue(): Promise<QueueLook | null> {
     const now = this.#parts.clock.now()
+    // The clock was set back: how late anything is shows from now on
+    if (now < this.#startedAt) this.#startedAt = now
     const { overdueMs } = this.#options
     try {
       const found = await this.#ports.look({ now, before: now - overdueMs, most: MOST_COUNTED })

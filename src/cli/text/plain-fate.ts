@@ -40,6 +40,8 @@ function step({ event, facts, at }: ApiTraceEvent, { clock, message }: FateConte
   const { by, hold, destination } = readAction(facts)
   const who = by ?? 'The relay'
   const time = clock.at(at, message.receivedAt)
+  if (event === 'hold' && typeof facts.before === 'string')
+    return [`Its hold was over at ${time}, and it was held again (${hold?.reason ?? 'no reason is on record'}).`]
   if (event === 'hold') return [`${who} held it at ${time}${hold === null ? '' : ` (${hold.reason})`}.`]
   if (event === 'release')
     return [by === null ? `Its hold was over at ${time}, and it was released.` : `${who} released it at ${time}.`]

@@ -16,7 +16,7 @@ export function describePlain(message: ApiTracedMessage, clock: WallClock): stri
   const lines = [
     head,
     ...(events.length === 0 ? [UNRECORDED] : acceptance(message, facts, clock)),
-    ...(received === undefined || facts.notice !== null ? [] : checks(facts)),
+    ...(received === undefined || facts.notice !== null || facts.own ? [] : checks(facts)),
     ...recipientLines(message, { facts, clock }),
   ]
   return lines.map(printable)
@@ -32,12 +32,14 @@ function acceptance({ receivedAt }: ApiTracedMessage, facts: ReceivedFacts, cloc
   if (notice !== null)
     return [`A notice that this relay wrote at ${at} (${notice.action}), about message ${notice.about}.`]
   const signedIn = user === null ? '' : `, signed in as ${user}`
+  if (facts.own) return [`This relay wrote it itself at ${at}.`]
   const path = facts.tls === null ? 'without encryption' : `over ${tlsWords(facts.tls.protocol)}`
   const parted =
     split === null
       ? []
       : [`It is ${split} that the message became, because not all of its recipients were treated alike.`]
-  return [`Accepted from ${source(facts)}${signedIn} at ${at} ${path}.`, ...parted]
+  const marked = facts.sensitive ? ['It is marked as sensitive, and goes over a proven path alone.'] : []
+  return [`Accepted from ${source(facts)}${signedIn} at ${at} ${path}.`, ...marked, ...parted]
 }
 
 function source({ client, address, name }: ReceivedFacts): string {

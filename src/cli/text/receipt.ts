@@ -35,6 +35,7 @@ function messageLines({ message }: Receipt): string[] {
     ...(typeof size === 'number' ? [`Size        ${size} bytes`] : []),
     `SHA-256     ${message.sha256Received ?? 'unknown'} as it came`,
     `            ${message.sha256Sent ?? 'unknown'} as it went on, below the trace field of this relay`,
+    ...(message.sensitive === true ? ['Sensitive   it goes over a proven path alone'] : []),
     ...(split === null || split === undefined ? [] : [`Split       ${split} of what the client sent`]),
   ]
 }

@@ -54,6 +54,7 @@ function headLines(facts: ReceivedFacts): Line[] {
     sha256.received === null ? null : ['SHA-256 received', sha256.received],
     sha256.stored === null ? null : ['SHA-256 to go on', sha256.stored],
     split === null ? null : ['Split', `this is ${split} of what the client sent`],
+    facts.sensitive ? ['Sensitive', 'it goes over a proven path alone'] : null,
     notice === null ? null : ['Notice', `${notice.action}, about ${notice.about}`],
     stripped.length === 0 ? null : ['Taken out', `forged ${stripped.join(', ')}`],
   ]
@@ -124,7 +125,7 @@ function rowsOf(event: ApiTraceEvent): Row[] {
 }
 
 const IN_HEAD: ReadonlySet<string> = new Set(
-  'client sender size messageId address name helo protocol user tls cipher certificate sha256 split notification about stripped inspection holds'.split(
+  'client sender size messageId address name helo protocol user tls cipher certificate sha256 split sensitive notification about stripped inspection holds'.split(
     ' ',
   ),
 )
@@ -185,7 +186,7 @@ function attemptText(facts: ApiTraceEvent['facts']): string {
   return parts.join(', ')
 }
 
-const OF_ACTION: ReadonlySet<string> = new Set(['by', 'hold', 'notices'])
+const OF_ACTION: ReadonlySet<string> = new Set(['by', 'hold', 'before', 'beforeOwner', 'notices'])
 
 function actionText(facts: ApiTraceEvent['facts']): string {
   const { by, hold } = readAction(facts)
@@ -196,6 +197,7 @@ function actionText(facts: ApiTraceEvent['facts']): string {
     ...(by === null ? [] : [`by ${by}`]),
     ...(hold === null ? [] : [holdText(hold)]),
     ...(ended === null ? [] : [`its hold is over: ${ended.reason}`]),
+    ...(typeof facts.before === 'string' ? [`in place of the hold that is over: ${facts.before}`] : []),
     ...(notices === null ? [] : [notices.length === 0 ? 'no notice' : `notice ${notices.join(', ')}`]),
     ...(rest === '' ? [] : [rest]),
   ]

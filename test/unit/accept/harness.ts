@@ -94,6 +94,8 @@ export interface Relay {
   readonly accept: Accept
   readonly spool: OpenSpool
   readonly port: number
+  /** The spool's. */
+  readonly folder: string
   readonly log: ReturnType<typeof keptLog>
   readonly metrics: ReturnType<typeof keptMetrics>
   /** What is in the queue, oldest first. */
@@ -140,7 +142,7 @@ export async function startRelay(scope: Scope, parts: RelayParts = {}): Promise<
     if (entry === undefined || entries.length > 1) throw new Error(`${entries.length} messages in the queue`)
     return { entry, text: await stored(entry) }
   }
-  return { accept, spool, port, log, metrics, queue, stored, only }
+  return { accept, spool, port, folder: path, log, metrics, queue, stored, only }
 }
 
 export interface ConnectOptions {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
+import Database from 'better-sqlite3'
 import { createChain } from '../../../src/inspect/chain.ts'
 import type { Inspector, Mode, Plugin } from '../../../src/inspect/plugin.ts'
 import { parseSensitiveOptions } from '../../../src/inspect/plugins/sensitive/options.ts'
@@ -108,6 +109,10 @@ test('to a secure domain it goes as it is, tag and all, and is kept as sensitive
   const { entry, text } = await relay.only()
   assert.equal(entry.sensitive, true)
   assert.equal(whom(entry), 'b@proven.test c@proven.test')
+  const db = new Database(join(relay.folder, 'spool.db'), { readonly: true })
+  const data = db.prepare("SELECT data FROM journal WHERE event = 'received'").pluck().get() as string
+  db.close()
+  assert.equal(JSON.parse(data).facts.sensitive, true, 'and is so on record')
   assert.ok(text.includes(SUBJECT) && text.endsWith(BODY))
 })
 

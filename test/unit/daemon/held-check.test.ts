@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import Database from 'better-sqlite3'
 import { HeldCheck } from '../../../src/daemon/held-check.ts'
 import type { Inspector } from '../../../src/inspect/plugin.ts'
 import { silentLog } from '../../../src/log.ts'
@@ -46,6 +48,16 @@ test('a deadline releases only what is let pass by those who look again', async 
   const unclear = await holdOf(ids.unclear)
   assert.deepEqual([unclear?.reason, unclear?.then], ['not released: no scanner', 'release'])
   assert.ok(unclear && unclear.until > relay.clock.now())
+
+  const db = new Database(join(relay.folder, 'spool.db'), { readonly: true })
+  const rows = db.prepare("SELECT data FROM journal WHERE event = 'hold'").pluck().all() as string[]
+  db.close()
+  const { facts } = rows
+    .map((data) => JSON.parse(data))
+    .find((entry) => entry.recipients[0].address.startsWith('unclear'))
+  // biome-ignore lint/suspicious/noThenProperty: as above
+  const now = { reason: 'not released: no scanner', owner: 'plugin:spam', until: unclear?.until, then: 'release' }
+  assert.deepEqual(facts, { hold: now, before: 'spam', beforeOwner: 'plugin:spam' })
 
   verdicts.unclear = CONTINUE
   relay.clock.jump(HOUR)

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import Database from 'better-sqlite3'
 import { DELIVER_DEFAULTS } from '../../../src/deliver/options.ts'
 import type { Envelope, NotifyCondition } from '../../../src/mail/envelope.ts'
 import { parseReport } from '../../support/report.ts'
@@ -30,6 +33,18 @@ const refuse =
     phase === 'rcpt' ? { reply } : null
 
 describe('a bounce', () => {
+  it('is on record with its hash', async (t) => {
+    const { relay, home } = await setUp(t, refuse('550 5.1.1 no such user'))
+    await relay.submit({ to: 'nobody@example.org' })
+    await relay.quiet()
+    const db = new Database(join(relay.folder, 'spool.db'), { readonly: true })
+    const entries = db.prepare("SELECT data FROM journal WHERE event = 'received'").pluck().all() as string[]
+    db.close()
+    const { facts } = entries.map((data) => JSON.parse(data)).find((entry) => entry.facts.notification === 'failed')
+    const sent = home.messages[0]?.content ?? Buffer.alloc(0)
+    assert.deepEqual(facts.sha256, { stored: createHash('sha256').update(sent).digest('hex') })
+  })
+
   it('tells of the failure in every field', async (t) => {
     const { relay, home, reports } = await setUp(t, refuse('550 5.1.1 no such user'))
     const queueId = await relay.submit({

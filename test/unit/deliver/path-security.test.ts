@@ -68,6 +68,14 @@ describe('a domain that was stopped', () => {
     assert.deepEqual(relay.alarms.at(-1), { is: 'cleared', key: 'path secure.test' })
   })
 
+  it('ends an alarm that an earlier run of the daemon raised, with the first message that goes out', async (t) => {
+    const { hop, relay } = await shared(t, true, proven)
+    await relay.submit({ to: 'a@secure.test' })
+    await relay.quiet()
+    assert.deepEqual(received(hop), ['a@secure.test'])
+    assert.deepEqual(relay.alarms, [{ is: 'cleared', key: 'path secure.test' }])
+  })
+
   it('is returned with the exact cause when it is too old', async (t) => {
     const home = await startSink(t)
     const port = await freePort()

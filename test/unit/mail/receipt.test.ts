@@ -29,6 +29,7 @@ export const RECEIPT: Receipt = {
     size: 1234,
     sha256Received: 'a'.repeat(64),
     sha256Sent: 'b'.repeat(64),
+    sensitive: false,
     split: null,
   },
   recipients: [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import test from 'node:test'
-import { CONFIRM_MS } from '../../../src/watch/options.ts'
+import { CONFIRM_MS, MOST_ALARMS, MOST_OF_A_KIND } from '../../../src/watch/options.ts'
 import { HOUR, MINUTE, OPTIONS, SECOND, startWatch } from './support.ts'
 
 test('An alarm is told once when it comes and once when it goes, in the log and in the metrics.', async (t) => {
@@ -163,8 +163,41 @@ test('A file that cannot be understood costs nothing but what it held.', async (
 test('There is a bound to the alarms that are kept, and it is said.', async (t) => {
   const { watch, lines } = await startWatch(t)
   for (let i = 0; i < 1005; i++) watch.alarms.raise(`path d${i}.test`, 'waits')
-  assert.equal(watch.standing().length, 1000)
+  assert.equal(watch.standing().length, MOST_OF_A_KIND)
   assert.equal(lines.filter(({ text }) => /more alarms than can be kept/.test(text)).length, 1)
+  watch.alarms.raise('ledger', 'the ledger cannot be written')
+  assert.equal(watch.standing().length, MOST_OF_A_KIND + 1, 'one kind leaves room for the others')
+  for (let i = 0; i < 200; i++) watch.alarms.raise(`scanner s${i}`, 'does not answer')
+  assert.equal(watch.standing().length, MOST_ALARMS)
+})
+
+test('Operators are told at once, and again after a day, though the clock was years ahead before.', async (t) => {
+  const first = await startWatch(t, { options: { mailsPerHour: 1 } })
+  const now = first.clock.now()
+  first.clock.jump(5 * 365 * 24 * HOUR)
+  first.watch.alarms.raise('path a.test', 'mail for a.test waits')
+  await first.pass(MINUTE)
+  assert.equal(first.letters.length, 1)
+  first.watch.alarms.clear('path a.test')
+  await first.watch.close()
+  first.clock.jump(now - first.clock.now())
+  const { watch, letters, pass } = await startWatch(t, { folder: first.folder, clock: first.clock })
+  watch.alarms.raise('ledger', 'the ledger cannot be written')
+  await pass(HOUR + MINUTE)
+  assert.match(letters.map(({ text }) => text).join(), /cannot be written[\s\S]*Over:[\s\S]*a\.test/)
+  const before = letters.length
+  await pass(24 * HOUR)
+  assert.equal(letters.length, before + 1)
+})
+
+test('What stood before the start and nobody raises again is over, though the clock was set back since.', async (t) => {
+  const first = await startWatch(t)
+  first.watch.alarms.raise('path royal.test', 'mail waits')
+  await first.watch.close()
+  const { watch, pass, clock } = await startWatch(t, { folder: first.folder, clock: first.clock })
+  clock.jump(-365 * 24 * HOUR)
+  await pass(CONFIRM_MS + 2 * MINUTE)
+  assert.equal(watch.standing().length, 0)
 })
 
 test('Other operators hear from the next mail on, and nobody where there are none.', async (t) => {

@@ -153,6 +153,27 @@ test('who waits in the queue is told of, though nothing of it is on record', () 
   assert.match(describePlain(partly, UTC).at(-1) ?? '', /^b@city\.test: Held by alice: ticket\. Unless/)
 })
 
+test('a hold that was renewed at its deadline is told with what it is held for now', () => {
+  const hold = { reason: 'not released: no scanner', owner: 'plugin:spam', until: 1 }
+  const again = event('hold', '14:10:00', 'held', { hold, before: 'spam score 12', beforeOwner: 'plugin:spam' })
+  const events = [received({}, 'held'), again, event('release', '14:20:00', 'pending', { by: 'alice' })]
+  assert.match(
+    last(events, { queue: [waiting()] }) ?? '',
+    /Its hold was over at 14:10:00, and it was held again \(not released: no scanner\)\. alice released it/,
+  )
+  assert.match(describeTrace(message(events), 0).join('\n'), /in place of the hold that is over: spam score 12/)
+})
+
+test('mail of our own, and mail that is sensitive, is told as such', () => {
+  const own = event('received', '14:02:11', 'pending', { client: 'postern', own: true })
+  assert.deepEqual(describePlain(message([own]), UTC).slice(1, -1), [
+    'This relay wrote it itself at 14:02:11 on 22 November 2026.',
+  ])
+  const marked = message([received({ sensitive: true })])
+  assert.match(describePlain(marked, UTC)[2] ?? '', /marked as sensitive/)
+  assert.match(describeTrace(marked, 0).join('\n'), /Sensitive +it goes over a proven path alone/)
+})
+
 test('a message that was handed on says to whom, over what, how that was proved, and what cannot be known', () => {
   const tls = { protocol: 'TLSv1.3', cipher: 'x', fingerprint: 'ab', verified: true }
   const path = {
