@@ -11,6 +11,7 @@ const HEAD = 1024
 /** The last line may be followed by this much that is none of it. */
 const TAIL = 2048
 const MOST_CANDIDATES = 2000
+const WORK_PER_BYTE = 100
 
 /**
  * PDF. Every trailer and every cross-reference stream of the file is looked at, wherever it lies, so
@@ -36,9 +37,9 @@ function read(visit: Visit): void {
 
 function findTrailers(visit: Visit): PdfDictionary[] {
   const found: PdfDictionary[] = []
-  for (const at of occurrences(visit, 'trailer')) addTrailer(found, visit.bytes, at + 7)
-  for (const at of occurrences(visit, '/XRef')) addTrailer(found, visit.bytes, openingOf(visit.bytes, at))
-  for (const at of occurrences(visit, 'startxref')) addTrailer(found, visit.bytes, pointedTo(visit.bytes, at))
+  for (const at of occurrences(visit, 'trailer')) addTrailer(found, visit, at + 7)
+  for (const at of occurrences(visit, '/XRef')) addTrailer(found, visit, openingOf(visit.bytes, at))
+  for (const at of occurrences(visit, 'startxref')) addTrailer(found, visit, pointedTo(visit.bytes, at))
   return found
 }
 
@@ -50,18 +51,26 @@ function pointedTo(bytes: Buffer, at: number): number {
   return head === null ? -1 : offset + head[0].length
 }
 
-function addTrailer(found: PdfDictionary[], bytes: Buffer, at: number): void {
-  const dictionary = at < 0 ? null : dictionaryAt(bytes, at)
+function addTrailer(found: PdfDictionary[], visit: Visit, at: number): void {
+  const dictionary = at < 0 ? null : dictionaryAt(visit, at)
   if (dictionary === null) return
   if (dictionary.has('Root') || dictionary.has('Encrypt') || dictionary.has('Size')) found.push(dictionary)
 }
 
-function dictionaryAt(bytes: Buffer, at: number): PdfDictionary | null {
+function dictionaryAt({ bytes, budget }: Visit, at: number): PdfDictionary | null {
+  const lexer = new PdfLexer(bytes, at)
+  const value = objectOf(lexer)
+  // Two thousand that begin close together would each be read to the longest, in seconds for a few kilobytes
+  spendWork(budget, (lexer.at - at) * WORK_PER_BYTE)
+  return asDictionary(value)
+}
+
+function objectOf(lexer: PdfLexer): PdfValue | undefined {
   try {
-    return asDictionary(new PdfLexer(bytes, at).value())
+    return lexer.value()
   } catch (error) {
     if (failureOf(error) === null) throw error
-    return null
+    return undefined
   }
 }
 

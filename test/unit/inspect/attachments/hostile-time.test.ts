@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createBudget } from '../../../../src/inspect/attachments/budget.ts'
 import { decodeBody } from '../../../../src/inspect/attachments/formats/mime-body.ts'
 import { DEFAULT_OPTIONS } from '../../../../src/inspect/attachments/inspect.ts'
-import { judge } from './fixtures.ts'
+import { judge, said } from './fixtures.ts'
 
 // What took the square of its length: a worker would have been busy for minutes with one message.
 const LONG = 400_000
@@ -35,4 +35,10 @@ test('a PDF with a number of endless digits is read in time that grows with its 
     const pdf = Buffer.from(`%PDF-1.7\ntrailer<</Root 1 0 R/Encrypt<</Filter/Standard/R ${digits}${end}`)
     assert.ok(seconds(() => judge('a.pdf', pdf)) < 3)
   }
+})
+
+test('a PDF of trailers within trailers costs what the budget of work allows, and is told as unread', () => {
+  const pdf = Buffer.from(`%PDF-1.7\n${'trailer<</ID('.repeat(1990)}${'x'.repeat(70_000)}`)
+  const limits = { maxWork: 20_000_000 }
+  assert.ok(seconds(() => assert.match(said(judge('a.pdf', pdf, { limits })), /more work to read than is allowed/)) < 1)
 })
