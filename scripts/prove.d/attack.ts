@@ -1,6 +1,7 @@
 import { proveDependencies } from '../lib/prove/attack/dependencies.ts'
 import { proveExpressions } from '../lib/prove/attack/expressions.ts'
 import { proveModifiers } from '../lib/prove/attack/modifiers.ts'
+import { proveParsers } from '../lib/prove/attack/parsers.ts'
 import { proveSessions } from '../lib/prove/attack/sessions.ts'
 import { proveSlow } from '../lib/prove/attack/slow.ts'
 import { proveTls } from '../lib/prove/attack/tls.ts'
@@ -10,13 +11,22 @@ import type { Amounts, Proof, Prover } from '../lib/prove/part.ts'
 
 export const amounts: Amounts = {
   sessions: { long: 20_000, short: 400, help: 'SMTP sessions of random moves' },
+  mutations: { long: 20_000, short: 300, help: 'altered texts for each parser' },
   smuggled: { long: 20_000, short: 300, help: 'messages that hide another, through the modifiers' },
   slow: { long: 4000, short: 2000, help: 'senders that say a byte at a time' },
 }
 
 export async function prove(prover: Prover): Promise<Proof> {
   const proofs: Proof[] = []
-  for (const each of [proveExpressions, proveSessions, proveModifiers, proveSlow, proveTls, proveDependencies])
+  for (const each of [
+    proveExpressions,
+    proveParsers,
+    proveSessions,
+    proveModifiers,
+    proveSlow,
+    proveTls,
+    proveDependencies,
+  ])
     proofs.push(await each(prover))
   return {
     tables: proofs.flatMap(({ tables }) => tables),

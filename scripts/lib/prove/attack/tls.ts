@@ -29,8 +29,12 @@ const BAD = new Set(['MEDIUM', 'HIGH', 'CRITICAL'])
 
 /** What sslscan, and in the long form testssl.sh, say of each listener. */
 export async function proveTls(prover: Prover): Promise<Proof> {
-  for (const name of prover.short ? ['sslscan'] : ['sslscan', 'testssl']) {
-    if (program(name) === null) throw new Missing(`${name} is not installed (scripts/test installs it)`)
+  const absent = (prover.short ? ['sslscan'] : ['sslscan', 'testssl']).filter((name) => program(name) === null)
+  if (absent.length > 0) {
+    const text = `not installed, so TLS was not scanned: ${absent.join(', ')} (Debian: sslscan, testssl.sh)`
+    if (process.env.CI) throw new Missing(text)
+    // By hand the other attacks are still worth their result
+    return { tables: [], promises: [], notes: [text] }
   }
   const listeners = await start(prover)
   const rows: (string | number)[][] = []

@@ -1,0 +1,308 @@
+import { parseSource } from '../../../../src/config/document.ts'
+import { parseRegister } from '../../../../src/config/secure-domains/register.ts'
+import { inspectPart } from '../../../../src/inspect/attachments/inspect.ts'
+import { relaxedField } from '../../../../src/inspect/dkim/header.ts'
+import { readAuthor, seenAddresses } from '../../../../src/inspect/plugins/impersonation/author.ts'
+import { readRspamdAnswer } from '../../../../src/inspect/plugins/spam/rspamd-answer.ts'
+import { readSpamdAnswer } from '../../../../src/inspect/plugins/spam/spamd-answer.ts'
+import { signerOf } from '../../../../src/inspect/smime/signed.ts'
+import { parseAddress } from '../../../../src/mail/address.ts'
+import { parseHeader } from '../../../../src/mail/header.ts'
+import { decodeBytes } from '../../../../src/mail/mime/decode.ts'
+import { bottomOf, scanHtml, topOf } from '../../../../src/mail/mime/insert/html.ts'
+import { parseFieldValue } from '../../../../src/mail/mime/parameters.ts'
+import { readMime } from '../../../../src/mail/mime/reader.ts'
+import { findUuBlocks } from '../../../../src/mail/mime/uuencode.ts'
+import { decodeWords } from '../../../../src/mail/mime/words.ts'
+import { readResponse } from '../../../../src/net/dns-wire.ts'
+import { readDmarcReport } from '../../../../src/reports/incoming/dmarc-xml.ts'
+import { readTlsReport } from '../../../../src/reports/incoming/tls-json.ts'
+import { destinationsIn, tagsOf } from '../../../../src/reports/outgoing/uri.ts'
+import { decodeXtext, parseParameters } from '../../../../src/smtp/server/params.ts'
+import { parsePathArgument } from '../../../../src/smtp/server/path.ts'
+import { parsePolicy, policyId } from '../../../../src/transport/mta-sts/policy.ts'
+import type { Proof, Prover } from '../part.ts'
+import { type Random, randomOf } from '../random.ts'
+
+interface Parser {
+  readonly name: string
+  readonly read: (text: string) => unknown
+  readonly seeds: readonly string[]
+  /** The operator's own file, by a library that compares each repeated key with all others: not hostile, and not timed. */
+  readonly own?: true
+}
+
+const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
+const REPORT_LIMITS = { receivedRows: 1000, depth: 20 } as never
+const attachment = (name: string) => (text: string) =>
+  inspectPart({ filename: name, declaredType: null, bytes: bytes(text) })
+
+const MAIL =
+  'Received: from a (b [1.2.3.4])\r\n\tby c; Sun\r\nSubject: =?utf-8?Q?a=20b?= =?utf-8?B?YWJj?=\r\nContent-Type: multipart/mixed; boundary="b"; name*0*=utf-8\'\'a%20;\r\n name*1="c"\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<b>=3D=\r\n</b>\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\nYWJj\r\n--b--\r\n'
+const PARSERS: readonly Parser[] = [
+  {
+    name: 'SMTP parameters',
+    read: (t) => parseParameters(t, new Set(['SIZE', 'BODY', 'ORCPT'])),
+    seeds: ['SIZE=1 BODY=8BITMIME ORCPT=rfc822;a+2Bb@c'],
+  },
+  {
+    name: 'SMTP paths',
+    read: (t) => parsePathArgument(t, 'FROM', true),
+    seeds: ['FROM:<@a.test,@b.test:"x\\"y"@c.test> SIZE=1'],
+  },
+  { name: 'xtext', read: decodeXtext, seeds: ['a+2Bb+3D'] },
+  {
+    name: 'addresses',
+    read: (t) => parseAddress(t, { utf8: true }),
+    seeds: ['"a\\"b c"@x.y.test', 'ä.b@xn--bcher-kva.test', 'a@[IPv6:2001:db8::1]'],
+  },
+  { name: 'header', read: (t) => parseHeader(bytes(t)), seeds: [MAIL] },
+  { name: 'MIME structure', read: (t) => readMime(bytes(t)), seeds: [MAIL] },
+  {
+    name: 'MIME parameters',
+    read: (t) => parseFieldValue(t, 100),
+    seeds: ['a/b (c(d)); name="e\\"f"; g*0*=utf-8\'\'h%20; g*1=i; j=k'],
+  },
+  { name: 'RFC 2047 words', read: decodeWords, seeds: ['a =?utf-8?Q?b=20_c?= =?iso-8859-1?B?5A==?= d'] },
+  {
+    name: 'quoted-printable',
+    read: (t) => decodeBytes(bytes(t), 'quoted-printable' as never, 1e7),
+    seeds: ['a=3D=\r\nb= \r\nc\t \r\n'],
+  },
+  { name: 'base64', read: (t) => decodeBytes(bytes(t), 'base64' as never, 1e7), seeds: ['YWJj\r\nZGVm=\r\n=YQ=='] },
+  { name: 'uuencode', read: (t) => findUuBlocks(bytes(t)), seeds: ['begin 644 a\n#86)C\n`\nend\n'] },
+  {
+    name: 'HTML',
+    read: (t) => [scanHtml(t), bottomOf(t), topOf(t)],
+    seeds: [
+      '<html><head><style>a</style></head><body a="b" c=\'d\'><!-- e --><script>f</script><textarea></textarea></body></html>',
+    ],
+  },
+  {
+    name: 'From',
+    read: (t) => [readAuthor(t), seenAddresses(t)],
+    seeds: ['"a \\"b" <c@d.test> (e), f@g.test, =?utf-8?Q?h?= <i@j.test>'],
+  },
+  { name: 'DKIM canonical form', read: relaxedField, seeds: ['Subject : a \r\n\t b  c \r\n'] },
+  {
+    name: 'S/MIME',
+    read: (t) => signerOf(bytes(t)),
+    seeds: [
+      'Content-Type: multipart/signed; protocol="application/pkcs7-signature"; boundary=b\r\n\r\n--b\r\n\r\na\r\n--b\r\nContent-Type: application/pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\nMIAGCSqGSIb3DQEHAqCAMIACAQEx\r\n--b--\r\n',
+    ],
+  },
+  {
+    name: 'configuration',
+    own: true,
+    read: (t) => parseSource('a.yaml', t),
+    seeds: ['a: &x [b, {c: d}]\ne: *x\nf: |\n  g\n"h": !!str i # j\n'],
+  },
+  {
+    name: 'register',
+    read: (t) => parseRegister('a.csv', t),
+    seeds: ['domain,requirement,owner,approved-by\r\na.test,dane,"b ""c"", d",e f\r\n'],
+  },
+  {
+    name: 'MTA-STS',
+    read: (t) => [parsePolicy(t), policyId([t])],
+    seeds: ['version: STSv1\r\nmode: enforce\r\nmx: *.a.test\r\nmax_age: 86400\r\n', 'v=STSv1; id=20261122;'],
+  },
+  {
+    name: 'DNS packets',
+    read: (t) => readResponse(bytes(t), { id: 1, name: 'a.test', type: 'TLSA' } as never),
+    seeds: [
+      '\0\x01\x81\x80\0\x01\0\x01\0\0\0\0\x01a\x04test\0\0\x34\0\x01\xc0\x0c\0\x34\0\x01\0\0\0\x3c\0\x03\x03\x01\x01',
+    ],
+  },
+  {
+    name: 'TLS reports',
+    read: (t) => readTlsReport(t, REPORT_LIMITS),
+    seeds: [
+      '{"organization-name":"a","date-range":{"start-datetime":"2026-11-22T00:00:00Z","end-datetime":"2026-11-22T23:59:59Z"},"report-id":"b","policies":[{"policy":{"policy-type":"sts","policy-domain":"c.test","mx-host":["d"]},"summary":{"total-successful-session-count":1,"total-failure-session-count":2},"failure-details":[{"result-type":"e","failed-session-count":2}]}]}',
+    ],
+  },
+  {
+    name: 'DMARC reports',
+    read: (t) => readDmarcReport(t, REPORT_LIMITS),
+    seeds: [
+      '<?xml version="1.0"?><feedback><report_metadata><org_name>a</org_name><report_id>b</report_id><date_range><begin>1</begin><end>2</end></date_range></report_metadata><policy_published><domain>c.test</domain><p>none</p></policy_published><record><row><source_ip>1.2.3.4</source_ip><count>1</count></row><!-- d --><![CDATA[e]]>&amp;</record></feedback>',
+    ],
+  },
+  {
+    name: 'report addresses',
+    read: (t) => [tagsOf(t), destinationsIn(t, true, 10)],
+    seeds: ['v=DMARC1; p=none; rua=mailto:a@b.test!10m,https://c.test/d'],
+  },
+  {
+    name: 'Rspamd answers',
+    read: readRspamdAnswer,
+    seeds: ['{"action":"add header","score":7.1,"required_score":15,"symbols":{"A":{"score":1,"options":["b"]}}}'],
+  },
+  {
+    name: 'spamd answers',
+    read: readSpamdAnswer,
+    seeds: ['SPAMD/1.1 0 EX_OK\r\nContent-length: 3\r\nSpam: True ; 15.0 / 5.0\r\n\r\nA,B'],
+  },
+  {
+    name: 'ZIP',
+    read: attachment('a.zip'),
+    seeds: [
+      'PK\x03\x04\x14\0\x01\0\x08\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0abPK\x01\x02\x14\0\x14\0\x01\0\0\0PK\x05\x06\0\0\0\0\x01\0\x01\0\x2f\0\0\0\x20\0\0\0\0\0',
+    ],
+  },
+  {
+    name: 'PDF',
+    read: attachment('a.pdf'),
+    seeds: [
+      '%PDF-1.7\n1 0 obj<</Type/XRef/Size 2/W[1 2 1]/Encrypt 2 0 R/ID[(a\\051)<62>]>>stream\nx\nendstream endobj\ntrailer<</Root 1 0 R/Encrypt<</Filter/Standard/V 5/R 6/U(u)/O<6f>/P -1>>>>\nstartxref\n9\n%%EOF',
+    ],
+  },
+  {
+    name: 'OLE',
+    read: attachment('a.doc'),
+    seeds: [
+      `\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1${'\0'.repeat(18)}\x3e\0\x03\0\xfe\xff\x09\0\x06\0${'\x01\0\0\0'.repeat(120)}`,
+    ],
+  },
+  {
+    name: 'RAR, 7-Zip',
+    read: attachment('a.rar'),
+    seeds: [
+      'Rar!\x1a\x07\x01\0\x33\x92\xb5\xe5\x0a\x01\x05\x06',
+      "7z\xbc\xaf'\x1c\0\x04\x01\x02\x03\x04\0\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0",
+      'Rar!\x1a\x07\0\xcf\x90\x73\0\0\x0d\0\0\0',
+    ],
+  },
+  { name: 'attached mail', read: attachment('a.eml'), seeds: [MAIL, 'begin 644 a\n#86)C\n`\nend\n'] },
+  {
+    name: 'PGP',
+    read: attachment('a.asc'),
+    seeds: [
+      '-----BEGIN PGP MESSAGE-----\nVersion: a\n\nhQEMAw==\n=abcd\n-----END PGP MESSAGE-----\n',
+      '\x85\x01\x0c\x03abc\xd2\x05',
+    ],
+  },
+]
+
+interface Seen {
+  readonly fuzzed: number
+  readonly thrown: readonly string[]
+  readonly slow: readonly string[]
+}
+
+const LENGTHS = [2000, 8000, 32_000, 128_000]
+/** What the budgets of attachments let through takes some milliseconds more. */
+const SUSPECT_MS = 150
+
+export async function proveParsers(prover: Prover): Promise<Proof> {
+  const random = randomOf(prover.seed)
+  const amount = prover.amount('mutations')
+  const rows: (string | number)[][] = []
+  const bad: string[] = []
+  for (const parser of PARSERS) {
+    const { thrown, slow, fuzzed } = look(parser, random, amount)
+    rows.push([parser.name, fuzzed, thrown.length, slow.length])
+    bad.push(...[...new Set(thrown), ...slow].slice(0, 3).map((what) => `${parser.name}: ${what}`))
+  }
+  return {
+    tables: [{ title: 'Parsers over altered and repeated texts', columns: ['parser', 'texts', 'threw', 'slow'], rows }],
+    promises: [
+      {
+        text: 'No parser fails in a way that it does not promise, or takes longer than its text grows.',
+        kept: bad.length === 0,
+        detail: bad.join('; ') || 'none does',
+      },
+    ],
+  }
+}
+
+function look(parser: Parser, random: Random, amount: number): Seen {
+  const thrown: string[] = []
+  for (let n = 0; n < amount; n++) {
+    const text = altered(random.pick(parser.seeds), random)
+    const what = failure(parser, text)
+    if (what !== null) thrown.push(`${what} for ${JSON.stringify(text).slice(0, 300)}`)
+  }
+  return { fuzzed: amount, thrown, slow: parser.own ? [] : slowTexts(parser, random) }
+}
+
+/** A failure that is a fault of ours: those that parsers promise have types or words of their own. */
+function failure(parser: Parser, text: string): string | null {
+  try {
+    parser.read(text)
+    return null
+  } catch (error) {
+    const isFault = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
+    return isFault ? `${error.name}: ${error.message}\n${error.stack?.split('\n')[1]}` : null
+  }
+}
+
+function altered(seed: string, random: Random): string {
+  let text = seed
+  for (let n = 1 + random.below(4); n > 0; n--) {
+    const at = random.below(text.length + 1)
+    const length = random.below(8)
+    const piece = text.slice(at, at + length)
+    const instead = random.pick([
+      '',
+      piece.repeat(1 + random.below(40)),
+      String.fromCharCode(random.below(256)),
+      random.pick([
+        '\0',
+        '\r',
+        '\n',
+        '"',
+        '\\',
+        '(',
+        '<',
+        '\xff\xff\xff\xff',
+        '999999999999',
+        '-1',
+        '__proto__',
+        '%',
+        '=',
+      ]),
+      [...piece].reverse().join(''),
+    ])
+    text = text.slice(0, at) + instead + text.slice(at + length)
+  }
+  return text
+}
+
+type Shape = (length: number) => string
+
+/** Texts in which a piece of a sound one stands again and again. */
+function slowTexts(parser: Parser, random: Random): readonly string[] {
+  let shapes = Array.from({ length: 150 }, (): Shape => {
+    const seed = random.pick(parser.seeds)
+    const at = random.below(seed.length)
+    const length = 1 + random.below(random.chance(0.5) ? 3 : 40)
+    const pump = seed.slice(at, at + length)
+    return (size) =>
+      seed.slice(0, at) + pump.repeat(Math.ceil(size / pump.length)) + (random.chance(0.5) ? seed.slice(at) : '')
+  })
+  for (const length of LENGTHS) {
+    const ranked = shapes.map((shape) => ({ shape, ms: least(parser, shape(length)) })).sort((a, b) => b.ms - a.ms)
+    const slow = ranked.filter(({ shape, ms }) => ms > SUSPECT_MS && isSteep(parser, shape, length))
+    if (slow[0])
+      return [`${Math.round(slow[0].ms)} ms for ${length} of ${JSON.stringify(slow[0].shape(60)).slice(0, 300)}`]
+    shapes = ranked.slice(0, 6).map(({ shape }) => shape)
+  }
+  return []
+}
+
+/** Measured anew: the first goes of a parser are slow, and other processes only ever add. */
+function isSteep(parser: Parser, shape: Shape, length: number): boolean {
+  const whole = Math.min(...[1, 2, 3].map(() => least(parser, shape(length))))
+  return whole > SUSPECT_MS && whole > 3 * Math.min(...[1, 2, 3].map(() => least(parser, shape(length / 2))))
+}
+
+function least(parser: Parser, text: string): number {
+  let best = Number.POSITIVE_INFINITY
+  for (let go = 0; go < 3 && (go === 0 || best > SUSPECT_MS / 2); go++) {
+    const started = performance.now()
+    failure(parser, text)
+    best = Math.min(best, performance.now() - started)
+  }
+  return best
+}
