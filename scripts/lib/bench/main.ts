@@ -1,5 +1,5 @@
-import { globSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { globSync, mkdirSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Bench, Missing, type Options, type Part, type Row, reaches } from './part.ts'
 import { table } from './table.ts'
@@ -23,6 +23,8 @@ interface Result {
   readonly failed: string | null
 }
 
+const PUBLISHED = resolve('scripts/bench.d/published')
+
 /** Parts that take long, or are for a machine made ready: run only when they are named. */
 const ONLY_BY_NAME = ['compare', 'full-chain', 'soak']
 
@@ -38,9 +40,16 @@ async function main(): Promise<number> {
   if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(', ')}; there are ${known.join(', ')}`)
   const results: Result[] = []
   for (const part of wanted) results.push(await runPart(part))
+  if (options.publish && !options.quick) for (const result of results) keep(result)
   if (options.json) print(JSON.stringify({ quick: options.quick ?? false, results }, null, 2))
   const good = results.every(({ rows, failed }) => failed === null && rows.every(({ reached }) => reached !== false))
   return good ? 0 : 1
+}
+
+/** Figures of a part, as the README quotes them. */
+function keep(result: Result): void {
+  mkdirSync(PUBLISHED, { recursive: true })
+  writeFileSync(join(PUBLISHED, `${result.part}-figures.json`), `${JSON.stringify(result, null, 2)}\n`)
 }
 
 async function runPart(part: string): Promise<Result> {

@@ -85,7 +85,7 @@ async function inScope(scope: Scope, native: Native, { mta, load, count, warmUp,
   const memoryMiB = group.memoryMiB()
   await sink.stop()
   const { at, again } = sink.arrivals()
-  refuseLoss(mta.name, warmUp + count, [...acknowledged(warm), ...acknowledged(sending)], at)
+  judge(mta.name, warmUp + count, [...acknowledged(warm), ...acknowledged(sending)], at)
   return { figures: { ...speeds(sending, at), cpuMs, memoryMiB, again }, sending, at }
 }
 
@@ -106,7 +106,7 @@ async function allArrive(sink: Sink, expected: number): Promise<void> {
 }
 
 /** Throws NoFigure unless all was acknowledged and all of that has arrived. */
-function refuseLoss(name: string, sent: number, taken: readonly number[], at: ReadonlyMap<number, number>): void {
+export function judge(name: string, sent: number, taken: readonly number[], at: ReadonlyMap<number, number>): void {
   const lost = taken.filter((number) => !at.has(number)).length
   if (lost > 0) throw new NoFigure(`${name} acknowledged ${taken.length} messages, and ${lost} of them did not arrive`)
   if (taken.length < sent) throw new NoFigure(`${name} did not acknowledge ${sent - taken.length} of ${sent} messages`)
