@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { Connection } from '../../db/database.ts'
 import type { WriterData } from '../wire.ts'
 import { wasAhead } from './clock-back.ts'
-import { mayBeNeeded, mendIndexes } from './start-check.ts'
+import { mayBeNeeded } from './start-check.ts'
+import { indexesAgree, type Tally, tally } from './tally.ts'
 
 export interface Recovered {
   /** Content files that no row names. Listed before any mail can come in, so none of them is still arriving. */
@@ -25,42 +26,38 @@ const FURTHEST_MS = 2 * 86_400_000
 /** Brings the spool from wherever the last run ended to where a new one can begin. */
 export function recover(db: Connection, { contentPath, now }: WriterData): Recovered {
   return db.transaction(() => {
-    const mended = mendIndexes(db)
+    const furthest = wasAhead(db, now) ? now : now + FURTHEST_MS
+    const found = tally(db, furthest)
+    const mended = !indexesAgree(db, found)
+    if (mended) db.exec('REINDEX recipient')
     return {
       mended,
       // First: what is understood afterwards is pending or held
-      lapsed: db.prepare('UPDATE recipient SET state = 0 WHERE state = 1').run().changes,
-      brought: bringNearer(db, now),
-      unknown: unknownRows(db),
+      lapsed: found.leased === 0 ? 0 : db.prepare('UPDATE recipient SET state = 0 WHERE state = 1').run().changes,
+      brought: bringNearer(db, now, furthest, found),
+      unknown: unknownRows(db, found),
       ...orphans(db, contentPath),
     }
   })()
 }
 
 /** What was written while the clock was ahead must not wait until the time has come round to it. */
-function bringNearer(db: Connection, now: number): number {
-  const furthest = wasAhead(db, now) ? now : now + FURTHEST_MS
+function bringNearer(db: Connection, now: number, furthest: number, { far }: Tally): number {
   db.prepare('UPDATE destination SET blocked_until = 0 WHERE blocked_until > ?').run(furthest)
+  if (far === 0) return 0
   return db.prepare('UPDATE recipient SET due_at = ? WHERE state = 0 AND due_at > ?').run(now, furthest).changes
 }
 
-function unknownRows(db: Connection): [number, string][] {
-  const states = db
-    .prepare('SELECT DISTINCT message_id, state FROM recipient WHERE state NOT IN (0, 1, 2)')
-    .raw()
-    .all() as [number, number][]
-  const nowhere = db
-    .prepare('SELECT DISTINCT message_id FROM recipient WHERE destination NOT IN (SELECT id FROM destination)')
-    .pluck()
-    .all() as number[]
-  const alone = db
-    .prepare('SELECT id FROM message WHERE NOT EXISTS (SELECT 1 FROM recipient WHERE message_id = message.id)')
-    .pluck()
-    .all() as number[]
+function unknownRows(db: Connection, { unknown, nowhere }: Tally): [number, string][] {
+  const states = 'SELECT DISTINCT message_id, state FROM recipient WHERE state NOT IN (0, 1, 2)'
+  const lost = 'SELECT DISTINCT message_id FROM recipient WHERE destination NOT IN (SELECT id FROM destination)'
+  // Both in the order of their keys, side by side
+  const alone = 'SELECT id FROM message EXCEPT SELECT message_id FROM recipient ORDER BY 1'
+  const rows = (sql: string) => db.prepare(sql).raw().all() as [number, number?][]
   return [
-    ...states.map(([id, state]): [number, string] => [id, `unknown state ${state}`]),
-    ...nowhere.map((id): [number, string] => [id, 'a destination that is not known']),
-    ...alone.map((id): [number, string] => [id, 'a message without recipients']),
+    ...(unknown === 0 ? [] : rows(states)).map(([id, state]): [number, string] => [id, `unknown state ${state}`]),
+    ...(nowhere === 0 ? [] : rows(lost)).map(([id]): [number, string] => [id, 'a destination that is not known']),
+    ...rows(alone).map(([id]): [number, string] => [id, 'a message without recipients']),
   ]
 }
 

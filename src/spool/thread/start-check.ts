@@ -67,19 +67,3 @@ export function mayBeNeeded(db: Connection, files: ReadonlySet<string>): boolean
   for (const name of names.iterate()) if (!files.has(name)) return true
   return false
 }
-
-/** The index of what is due says the same as the table, or is made anew: what is missing in it would never be sent. */
-export function mendIndexes(db: Connection): boolean {
-  const sums = 'count(*), ifnull(sum(message_id % 1000003 + n), 0), ifnull(sum(destination), 0)'
-  const pairs = [
-    [`${sums}, ifnull(sum(due_at), 0)`, 'state = 0', 'recipient_due'],
-    ['count(*), ifnull(sum(message_id % 1000003 + n), 0), ifnull(sum(hold_until), 0)', 'state = 2', 'recipient_hold'],
-  ] as const
-  const differs = pairs.some(([columns, where, index]) => {
-    const inTable = db.prepare(`SELECT ${columns} FROM recipient WHERE +${where}`).raw().get()
-    const inIndex = db.prepare(`SELECT ${columns} FROM recipient INDEXED BY ${index} WHERE ${where}`).raw().get()
-    return JSON.stringify(inTable) !== JSON.stringify(inIndex)
-  })
-  if (differs) db.exec('REINDEX recipient')
-  return differs
-}

@@ -209,6 +209,13 @@ test('What is missing in an index is found at the start, and sent.', async (t) =
   assert.equal((await spool.lease(want(START + HOUR))).length, 1)
 })
 
+test('Times that were altered to the furthest there are hide nothing and stop no start.', async (t) => {
+  const opened = await openTestSpool(t)
+  for (const n of [1, 2, 3]) await opened.spool.put(message([`a${n}@a.test`]), [deliver('a.test')])
+  const spool = await tamper(opened, 'UPDATE recipient SET due_at = 9223372036854775807')
+  assert.equal((await spool.lease(want(START + HOUR))).length, 3)
+})
+
 for (const [title, spoil] of [
   ['is gone', (path: string) => rmSync(path)],
   ['is empty', (path: string) => truncateSync(path, 0)],

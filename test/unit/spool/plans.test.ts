@@ -11,7 +11,8 @@ import { temporaryFolder } from '../../support/folder.ts'
 // Read once, at the start, or only in what an operator asks for
 const MAY_SCAN = [
   // At a start: the index against the table, and content against its rows
-  /ifnull\(sum\(message_id % 1000003/,
+  /^SELECT ifnull\(sum\(state = 0\).* FROM recipient NOT INDEXED$/,
+  /^SELECT count\(\*\), ifnull\(sum\(\(message_id % 1000003 \+ n\)\), 0\).* INDEXED BY /,
   /^SELECT name FROM content_file$/,
   /^SELECT 1 FROM message WHERE flags & 64/,
   // Once at each start
@@ -19,7 +20,7 @@ const MAY_SCAN = [
   /^UPDATE recipient SET due_at = \? WHERE state = 0 AND due_at > \?$/,
   /^UPDATE recipient SET state = 0 WHERE state = 1$/,
   /^SELECT DISTINCT message_id/,
-  /^SELECT id FROM message WHERE NOT EXISTS/,
+  /^SELECT id FROM message EXCEPT SELECT message_id FROM recipient/,
   /^SELECT name FROM content_file/,
   /^SELECT destination, count/,
   /^SELECT id, name, blocked_until/,
