@@ -1,5 +1,6 @@
 import { prefixedContent } from '../mail/content.ts'
 import type { QueueId } from '../mail/queue-id.ts'
+import { writerOf } from './content/writer.ts'
 import type { DeliveryPlan, Lease, NewMessage } from './contract.ts'
 
 type Taken = Extract<DeliveryPlan, { do: 'deliver' }> & { readonly leaseUntil: number }
@@ -14,7 +15,9 @@ export function plannedLeases(queueId: QueueId, message: NewMessage, plans: read
     else group.indexes.push(index)
   })
   if (groups.size === 0) return []
-  const content = prefixedContent(message.prefix, message.content)
+  const content =
+    writerOf(message.content)?.withHead(message.prefix, message.content) ??
+    prefixedContent(message.prefix, message.content)
   return [...groups.values()].map(({ plan, indexes }) => plannedLease(queueId, message, plan, indexes, content))
 }
 

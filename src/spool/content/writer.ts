@@ -1,11 +1,13 @@
-import { type Content, memoryContent } from '../../mail/content.ts'
+import { type Content, memoryContent, prefixedContent } from '../../mail/content.ts'
 import { type ContentWriter, SpoolUnavailable } from '../contract.ts'
 import type { StoredFile } from '../encode.ts'
 import { fileContent } from './file.ts'
 import { type ContentPlace, FileWriter } from './file-writer.ts'
 
 const NOTHING = Buffer.alloc(0)
-const FIRST_BYTES = 16_384
+const FIRST_BYTES = 4096
+// For what stands before content when it is sent: trace fields, mostly less than half of it
+const HEAD_ROOM = 1024
 const KEEP = 32
 
 /**
@@ -15,7 +17,9 @@ const KEEP = 32
 export class SpoolWriter implements ContentWriter {
   readonly #place: ContentPlace
   #size = 0
+  /** Once there is something: HEAD_ROOM, then the content. */
   #memory: Buffer = NOTHING
+  #headTaken = false
   #file: FileWriter | null = null
   #content: Content | null = null
   #adopted = false
@@ -40,7 +44,7 @@ export class SpoolWriter implements ContentWriter {
   async finish(): Promise<Content> {
     if (this.#content !== null) return this.#content
     if (this.#file === null) {
-      this.#content = memoryContent(this.#memory.subarray(0, this.#size))
+      this.#content = memoryContent(this.#memory.subarray(HEAD_ROOM, HEAD_ROOM + this.#size))
     } else {
       const { name, sum } = await this.#file.finish()
       const whole = { size: this.#size, sum }
@@ -65,6 +69,15 @@ export class SpoolWriter implements ContentWriter {
     return this.#adopted || this.#discarded
   }
 
+  /** `head` and then the content; without a copy for the first who asks, where both are small. */
+  withHead(head: Buffer, content: Content): Content {
+    const isFirst = !this.#headTaken && content.bytes !== null && content.size > 0 && content === this.#content
+    if (!isFirst || head.length > HEAD_ROOM) return prefixedContent(head, content)
+    this.#headTaken = true
+    this.#memory.set(head, HEAD_ROOM - head.length)
+    return memoryContent(this.#memory.subarray(HEAD_ROOM - head.length, HEAD_ROOM + this.#size))
+  }
+
   /** `put` failed: the content is the caller's again. */
   release(): void {
     this.#adopted = false
@@ -77,32 +90,36 @@ export class SpoolWriter implements ContentWriter {
 
   #remember(chunk: Buffer): true {
     const size = this.#size + chunk.length
-    if (size > this.#memory.length) this.#grow(size)
-    this.#memory.set(chunk, this.#size)
+    if (HEAD_ROOM + size > this.#memory.length) this.#grow(size)
+    this.#memory.set(chunk, HEAD_ROOM + this.#size)
     this.#size = size
     return true
   }
 
   #grow(size: number): void {
-    let length = Math.max(FIRST_BYTES, this.#memory.length)
-    while (length < size) length *= 2
-    const { inRowBytes, outgrown } = this.#place
-    const larger =
-      length < inRowBytes ? Buffer.allocUnsafeSlow(length) : (outgrown.pop() ?? Buffer.allocUnsafeSlow(inRowBytes))
-    this.#memory.copy(larger, 0, 0, this.#size)
+    const larger = this.#newMemory(size)
+    larger.set(this.#memory.subarray(HEAD_ROOM, HEAD_ROOM + this.#size), HEAD_ROOM)
     this.#memory = larger
+  }
+
+  /** Mostly a small message comes in one chunk, and then gets what it needs. */
+  #newMemory(size: number): Buffer {
+    const { inRowBytes, outgrown } = this.#place
+    const length = Math.max(size, FIRST_BYTES, 2 * this.#memory.length)
+    if (length * 2 <= inRowBytes) return Buffer.allocUnsafeSlow(HEAD_ROOM + length)
+    return outgrown.pop() ?? Buffer.allocUnsafeSlow(HEAD_ROOM + inRowBytes)
   }
 
   /** The file has a copy. */
   #giveBack(): void {
     const { inRowBytes, outgrown } = this.#place
-    if (this.#memory.length === inRowBytes && outgrown.length < KEEP) outgrown.push(this.#memory)
+    if (this.#memory.length === HEAD_ROOM + inRowBytes && outgrown.length < KEEP) outgrown.push(this.#memory)
     this.#memory = NOTHING
   }
 
   #toFile(): FileWriter {
     if (this.#file === null) {
-      this.#file = new FileWriter(this.#place, this.#memory.subarray(0, this.#size))
+      this.#file = new FileWriter(this.#place, this.#memory.subarray(HEAD_ROOM, HEAD_ROOM + this.#size))
       this.#giveBack()
     }
     return this.#file

@@ -157,6 +157,23 @@ async function equalWhenLent(content: Content, bytes = Buffer.alloc(0)): Promise
   return at === bytes.length
 }
 
+test('Small content that goes out under several heads keeps each apart, whatever the length of a head.', async (t) => {
+  const { spool } = await openTestSpool(t)
+  const bytes = randomBytes(10_240)
+  const content = await write(spool.receive(), bytes, 3000)
+  const heads = ['First', 'Second', 'Third'].map((name, i) => Buffer.from(`${name}: ${'x'.repeat(i * 900)}\r\n`))
+  const leases = []
+  for (const prefix of heads) {
+    const plans = [deliver('a.test', START, START + HOUR)]
+    leases.push(...(await spool.put({ ...message(['a@a.test'], 0, { content }), prefix }, plans)).leases)
+  }
+  for (const [i, prefix] of heads.entries()) {
+    const sent = leases[i]?.content
+    assert.ok(sent && (await readAll(sent, LIMIT)).equals(Buffer.concat([prefix, bytes])))
+  }
+  assert.ok((await readAll(content, LIMIT)).equals(bytes))
+})
+
 test('A start removes content that no message names, and nothing that arrives meanwhile.', async (t) => {
   const opened = await openTestSpool(t, { contentInRowBytes: 100 })
   await opened.spool.put(message(['a@a.test'], 5000), [deliver('a.test')])
