@@ -29,7 +29,7 @@ ENV NODE_ENV=production UV_THREADPOOL_SIZE=16 MALLOC_ARENA_MAX=2
 USER postern
 VOLUME /var/lib/postern
 # Container runtimes let any user bind these; where one does not, give CAP_NET_BIND_SERVICE or configure higher ports
-EXPOSE 25 465 9825
+EXPOSE 25 443 465 9825
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
   CMD ["node", "/opt/postern/dist/cli/main.js", "status", "--health"]

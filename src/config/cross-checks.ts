@@ -3,6 +3,7 @@ import type { Config } from './config.ts'
 import { learningNeedsAuthorities } from './learning-checks.ts'
 import { formatKey, type Problem } from './problem.ts'
 import { policyCanBeServed, policyNamesUs } from './publish-checks.ts'
+import { reportAddressesAreNobodyElses, reportersAreProven, reportsAreSigned } from './report-checks.ts'
 import type { Route } from './schema/route.ts'
 import {
   sensitiveClientsAreServed,
@@ -193,6 +194,7 @@ const CONTRADICTIONS: readonly Check[] = [
   sensitiveComesBeforeSign,
   relayIsClosed,
   policyCanBeServed,
+  reportAddressesAreNobodyElses,
 ]
 
 function* retriesAreLongEnough({ queue }: Config): Iterable<Complaint> {
@@ -228,4 +230,6 @@ const DOUBTS: readonly Check[] = [
   sensitiveMailHasAWay,
   learningNeedsAuthorities,
   policyNamesUs,
+  reportsAreSigned,
+  reportersAreProven,
 ]

@@ -33,8 +33,6 @@ export interface KeyHelp {
   /** Shown in the reference where there is no default. */
   readonly example?: unknown
   readonly field: Field<unknown>
-  /** Known by name so that it is refused with its reason; not shown in the reference. */
-  readonly planned?: true
 }
 
 export type Keys = Readonly<Record<string, Field<unknown>>>
@@ -188,12 +186,6 @@ export function required<T>(field: Field<T>, example: unknown, help: string): Fi
 export function optional<T>(field: Field<T>, example: unknown, otherwise: string, help: string): Field<T | null> {
   const nullable = z.prefault(z.nullable(field), null) as Field<T | null>
   return withHelp(nullable, { help, default: null, example, otherwise, field })
-}
-
-/** A key of a later version: whoever uses it already is told so. */
-export function planned(field: Field<unknown>): Field<null> {
-  const nothing = z.prefault(z.nullable(field), null) as Field<null>
-  return withHelp(nothing, { help: '', default: null, field, planned: true })
 }
 
 function withHelp<T>(field: Field<T>, help: KeyHelp): Field<T> {

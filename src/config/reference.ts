@@ -14,7 +14,7 @@ const WIDTH = 100
 /** The whole file. `samples` must make it a configuration that loads. */
 export function writeReference(schema: Field<unknown>, preface: string, samples: Samples): string {
   const shape = shapeOf(schema)
-  const keys = shape.is === 'section' ? shown(shape.keys) : []
+  const keys = shape.is === 'section' ? Object.entries(shape.keys) : []
   const chapters = keys.map(([name, field]) => [
     ...rule(name, field),
     ...joined([block(name, field, { samples, path: name })]),
@@ -68,8 +68,6 @@ function isNested(field: Field<unknown>): boolean {
   return shape.is === 'section' || shape.is === 'map'
 }
 
-const shown = (keys: Keys) => Object.entries(keys).filter(([, field]) => helpOf(field).planned !== true)
-
 /** What a key takes, in brackets; nothing where its own keys say it. */
 function facts({ default: fallback, otherwise, field, example }: KeyHelp): string {
   const parts = [brief(shapeOf(field))]
@@ -109,7 +107,7 @@ function sectionLines(keys: Keys, place: Place): string[] {
 
 function blocks(keys: Keys, place: Place): Block[] {
   const given = (place.given ?? {}) as Readonly<Record<string, unknown>>
-  return shown(keys).map(([name, field]) => {
+  return Object.entries(keys).map(([name, field]) => {
     return block(name, field, { samples: place.samples, path: `${place.path}.${name}`, given: given[name] })
   })
 }

@@ -60,7 +60,7 @@ function standing(fate: OneFate, context: FateContext): string[] {
     case 'relayed':
       return [handedOn(fate, attempt, time), 'What the next host does with it this relay cannot see.']
     case 'delivered':
-      return [`Delivered to the mailbox at ${time}${answer(fate)}.`]
+      return [`Delivered on this relay itself at ${time}${answer(fate)}.`]
     case 'failed':
       return [givenUp(fate, attempt, time), told(fate, attempt, context)]
     case 'discarded':

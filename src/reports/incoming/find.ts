@@ -45,8 +45,9 @@ export function findReport(bytes: Buffer, wanted: Wanted): FoundReport {
   if (bytes.length > wanted.limits.messageBytes) throw new Damaged(`more than ${wanted.limits.messageBytes} bytes`)
   if (wanted.bare && !isMessage(bytes)) return readReport(unpack(bytes, wanted.limits.unpackedBytes), wanted, IMPORTED)
   const header = headerOf(bytes)
-  const { proven, text } = proofIn(header, wanted.authservId)
-  const source = { sender: senderIn(header), proven, proof: text }
+  const sender = senderIn(header)
+  const { proven, text } = proofIn(header, wanted.authservId, sender)
+  const source = { sender, proven, proof: text }
   try {
     return readReport(unpack(attached(bytes, wanted), wanted.limits.unpackedBytes), wanted, source)
   } catch (error) {

@@ -17,7 +17,9 @@ export interface IntakePorts {
 type Stored = Parameters<ReportStore['deliver']>[0]
 type Answer = Awaited<ReturnType<ReportStore['deliver']>>[number]
 
-const TAKEN: Answer = { is: 'delivered', reply: reply(250, '2.1.5', 'Read as a report') }
+/** What the trace says of it: only what was kept was read. */
+const taken = (words: string): Answer => ({ is: 'delivered', reply: reply(250, '2.1.5', words) })
+const READ = 'Read as a report'
 const NOBODY: Answer = { is: 'failed', reply: reply(550, '5.1.1', 'No reports are taken here') }
 const LATER: Answer = { is: 'deferred', reply: reply(451, '4.3.0', 'The report cannot be stored at the moment') }
 
@@ -55,16 +57,13 @@ export class Intake implements ReportStore {
     const { limits, authservId } = options()
     if (content.size > limits.messageBytes) {
       log.warn({ kind, queueId, bytes: content.size }, 'a report is larger than what is read')
-      return TAKEN
+      return taken(`Taken and not read as a report: it is larger than ${limits.messageBytes} bytes`)
     }
     try {
       const bytes = await readAll(content, limits.messageBytes)
-      this.note(
-        kind,
-        await this.#ports.database.call('ingest', { kind, bare: false, authservId, limits }, [bytes]),
-        queueId,
-      )
-      return TAKEN
+      const found = await this.#ports.database.call('ingest', { kind, bare: false, authservId, limits }, [bytes])
+      this.note(kind, found, queueId)
+      return taken('why' in found ? `Taken and not kept as a report: ${found.why}` : READ)
     } catch (error) {
       log.error({ kind, queueId, err: error }, 'a report could not be stored')
       return LATER

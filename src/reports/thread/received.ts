@@ -36,8 +36,10 @@ export class Received {
           'SELECT id FROM received WHERE kind = ? AND organisation = ? AND report_id = ? AND sender = ?',
         )
         .pluck(),
-      today: db.prepare<[number], { reports: number; bytes: number | null }>(
-        'SELECT count(*) AS reports, sum(length(body)) AS bytes FROM received WHERE received_at > ?',
+      today: db.prepare<[number], { reports: number; bytes: number | null; forged: number }>(
+        // octet_length looks at no body, as length would: each of a day's, for each report that comes
+        `SELECT count(*) AS reports, sum(octet_length(body)) AS bytes,
+                count(*) FILTER (WHERE proven = 0) AS forged FROM received WHERE received_at > ?`,
       ),
       insert: db.prepare(
         `INSERT INTO received (kind, organisation, report_id, sender, received_at, begins, ends, domains, proven,
@@ -64,9 +66,12 @@ export class Received {
     const known = this.#sql.known.get(kind, organisation, reportId, sender)
     if (known !== undefined) return { is: 'known', id: known, organisation, reportId }
     const body = JSON.stringify(report)
-    const { reports = 0, bytes = 0 } = this.#sql.today.get(now - DAY_MS) ?? {}
-    if (reports >= limits.receivedPerDay) return { is: 'dropped', why: 'more reports in a day than are kept' }
-    if ((bytes ?? 0) + body.length > limits.receivedBytesPerDay)
+    const { reports = 0, bytes = 0, forged = 0 } = this.#sql.today.get(now - DAY_MS) ?? {}
+    // Whoever floods us with forged ones must not keep the true ones out
+    const isFull = reports >= limits.receivedPerDay || (found.proven === false && forged >= limits.receivedPerDay / 2)
+    if (isFull) return { is: 'dropped', why: 'more reports in a day than are kept' }
+    const share = found.proven === false ? limits.receivedBytesPerDay / 2 : limits.receivedBytesPerDay
+    if ((bytes ?? 0) + Buffer.byteLength(body) > share)
       return { is: 'dropped', why: 'reports of a day are larger than what is kept' }
     const id = this.#insert(found, body, now)
     if (found.kind === 'tls') this.#tlsRows(id, found.report)

@@ -154,7 +154,11 @@ export const judged = (more: Partial<DmarcObservation> = {}): DmarcObservation =
 })
 
 /** Hands a message to the room as delivery does. */
-export async function deliver(reports: Reports, to: string, content: Buffer, prefix = ''): Promise<string> {
+export const deliver = async (reports: Reports, to: string, content: Buffer, prefix = ''): Promise<string> =>
+  (await answerTo(reports, to, content, prefix))?.is ?? 'nothing'
+
+/** The same with what is answered. */
+export async function answerTo(reports: Reports, to: string, content: Buffer, prefix = '') {
   const envelope = {
     mailFrom: null,
     rcptTo: [{ address: address(to), notify: null, orcpt: null }],
@@ -171,5 +175,5 @@ export async function deliver(reports: Reports, to: string, content: Buffer, pre
     content: memoryContent(bytes),
     receivedAt: START,
   })
-  return answer?.is ?? 'nothing'
+  return answer
 }

@@ -6,7 +6,7 @@ import { Damaged } from '../../../src/reports/incoming/damaged.ts'
 import { findReport } from '../../../src/reports/incoming/find.ts'
 import { unzipOne } from '../../../src/reports/incoming/zip.ts'
 import { REPORT_LIMITS } from '../../../src/reports/options.ts'
-import { deliver, openRoom } from './harness.ts'
+import { answerTo, deliver, openRoom } from './harness.ts'
 
 const LIMITS = { ...REPORT_LIMITS, unpackedBytes: 1024 * 1024, receivedRows: 1000 }
 const read = (kind: 'tls' | 'dmarc', bytes: Buffer | string, limits = LIMITS) =>
@@ -217,10 +217,19 @@ test('a report whose sender is not proven is kept apart, and results of others a
   await send('2', results('relay.ours.test', 'dkim=fail (dkim=pass) header.d=a.test; dmarc=fail header.from=a.test'))
   await send('3', results('else.test', 'dkim=pass; dmarc=pass'))
   await send('4', results('relay.ours.test', 'dkim=pass header.d=a.test; dmarc=none'))
+  // signed, and not by the domain in From
+  await send('5', results('relay.ours.test', 'dkim=pass header.d=evil.test header.s=a.test; dmarc=none'))
+  await send('7', results('relay.ours.test', 'dkim=pass header.i=@mail.a.test header.s=x header.b=abc; dmarc=none'))
+  await send('8', results('relay.ours.test', 'dkim=pass header.i="x header.d=a.test"@evil.test; dmarc=none'))
+  await send('6', results('relay.ours.test', 'dkim=fail header.d=a.test; dkim=pass header.d=test; dmarc=none'))
   const found = await reports.operator.list('dmarc', { before: null, limit: 10 })
   assert.deepEqual(
     found.map(({ reportId, proven }) => [reportId, proven]),
     [
+      ['6', false],
+      ['8', false],
+      ['7', true],
+      ['5', false],
       ['4', true],
       ['3', null],
       ['2', false],
@@ -228,7 +237,7 @@ test('a report whose sender is not proven is kept apart, and results of others a
     ],
   )
   const { reports: counted, unproven } = await reports.operator.dmarcSummary(0)
-  assert.deepEqual([counted, unproven], [3, 1])
+  assert.deepEqual([counted, unproven], [4, 4])
 })
 
 test('what is kept of one day is bounded', async (t) => {
@@ -240,6 +249,33 @@ test('what is kept of one day is bounded', async (t) => {
   assert.deepEqual(outcomes, ['stored', 'stored', 'dropped'])
   room.reports.update({ ...room.options, limits: { ...room.options.limits, receivedBytesPerDay: 10 } })
   assert.equal((await room.reports.operator.import('dmarc', Buffer.from(feedback(row(), '4')))).is, 'dropped')
+})
+
+test('forged reports fill half of what is kept of a day at the most', async (t) => {
+  const room = await openRoom(t)
+  room.reports.update({ ...room.options, limits: { ...room.options.limits, receivedPerDay: 4 } })
+  const send = (id: string, result: string) => {
+    const prefix = `Authentication-Results: relay.ours.test; dmarc=${result} header.from=a.test\r\n`
+    return deliver(room.reports, 'dmarc@ours.test', mail(gzipSync(feedback(row(), id))), prefix)
+  }
+  for (const id of ['1', '2', '3', '4', '5']) await send(id, 'fail')
+  for (const id of ['6', '7', '8']) await send(id, 'pass')
+  const found = await room.reports.operator.list('dmarc', { before: null, limit: 10 })
+  assert.deepEqual(
+    found.map(({ reportId }) => reportId),
+    ['7', '6', '2', '1'],
+  )
+})
+
+test('the answer, which the trace shows, says whether it was read', async (t) => {
+  const room = await openRoom(t)
+  const said = async (content: Buffer) =>
+    (await answerTo(room.reports, 'dmarc@ours.test', content))?.reply.lines.join(' ')
+  assert.equal(await said(mail(gzipSync(feedback(row())))), 'Read as a report')
+  assert.equal(
+    await said(mail(Buffer.from('junk'))),
+    'Taken and not kept as a report: no DMARC report: there is no feedback',
+  )
 })
 
 test('a message larger than what is read is taken and not read', async (t) => {

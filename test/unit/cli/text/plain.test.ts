@@ -196,7 +196,7 @@ test('a message that was handed on says to whom, over what, how that was proved,
 test('a mailbox is said to have it only where it was delivered there', () => {
   assert.match(
     last([received(), event('attempt', '14:02:12', 'delivered', {}, '250 ok')]) ?? '',
-    /Delivered to the mailbox at 14:02:12; it answered “250 ok”/,
+    /Delivered on this relay itself at 14:02:12; it answered “250 ok”/,
   )
 })
 
