@@ -94,7 +94,7 @@ test('a chart is one SVG document in which longer bars stand for more, and a mis
       { label: 'large', bars: [{ value: null, text: 'no figure' }] },
     ],
   })
-  const widths = [...svg.matchAll(/<rect x="270".*? width="([\d.]+)"/g)].map(([, width]) => Number(width))
+  const widths = [...svg.matchAll(/<rect x="310".*? width="([\d.]+)"/g)].map(([, width]) => Number(width))
   assert.deepEqual(widths, [110, 440, 0])
   assert.match(svg, /^<svg [^>]*aria-label="A &lt; B">[\s\S]*<\/svg>\n$/)
   assert.match(svg, />no figure<\/text>/)

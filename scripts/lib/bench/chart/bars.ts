@@ -15,8 +15,8 @@ export interface BarChart {
   readonly note: string
 }
 
-const WIDTH = 880
-const LEFT = 270
+const WIDTH = 920
+const LEFT = 310
 const RIGHT = 170
 const TOP = 84
 const BAR = 16

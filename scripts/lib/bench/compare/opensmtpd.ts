@@ -13,12 +13,12 @@ const USERS: readonly CageUser[] = [
 
 export const opensmtpd: Mta = {
   name: 'OpenSMTPD',
-  durability: 'as it comes: the queue files are written before the 250; no sync was found in its source',
+  durability: 'as it comes: the queue file is written and renamed before the 250, but not synced (by a trace of its system calls)',
 
   async version() {
     const files = await unpack('opensmtpd', PACKAGES)
     const { stdout } = await run('strings', [join(files, 'usr/sbin/smtpd')])
-    return /^\d+\.\d+\.\d+p\d+$/m.exec(stdout)?.[0] ?? ''
+    return /OpenSMTPD (\d\S+)/.exec(stdout)?.[1] ?? ''
   },
 
   async start(place) {
