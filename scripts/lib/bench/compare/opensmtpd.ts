@@ -13,7 +13,8 @@ const USERS: readonly CageUser[] = [
 
 export const opensmtpd: Mta = {
   name: 'OpenSMTPD',
-  durability: 'as it comes: the queue file is written and renamed before the 250, but not synced (by a trace of its system calls)',
+  durability:
+    'as it comes: the queue file is written and renamed before the 250, but not synced (by a trace of its system calls)',
 
   async version() {
     const files = await unpack('opensmtpd', PACKAGES)
