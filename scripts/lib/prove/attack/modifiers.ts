@@ -1,90 +1,186 @@
-import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type Daemon, startDaemon } from '../../../../test/support/daemon.ts'
 import { temporaryFolder } from '../../../../test/support/folder.ts'
 import { Dialogue } from '../../../../test/support/load.ts'
+import { type Issued, issue, MAIL_USE, openssl } from '../../../../test/support/openssl.ts'
 import { freePort } from '../../../../test/support/ports.ts'
-import { type Sink, startSink } from '../../../../test/support/sink.ts'
+import { type Received, type Sink, startSink } from '../../../../test/support/sink.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
-import type { Proof, Prover } from '../part.ts'
-import { type Random, randomOf } from '../random.ts'
+import type { Promised, Proof, Prover } from '../part.ts'
+import { randomOf } from '../random.ts'
+import { bodiesOf, type Hidden, messageOf } from './hidden.ts'
 
-const ATTACKER = '<evil@smuggled.test>'
-const SMUGGLED = `MAIL FROM:${ATTACKER}\r\nRCPT TO:<victim@next.test>\r\nDATA\r\nSubject: forged\r\n\r\npay\r\n.\r\n`
-/** Line ends and dots, as no, some or all servers take them for the end of content. */
-const ENDS: readonly string[] = [
-  ...[
-    '\n.\n',
-    '\n.\r\n',
-    '\r\n.\n',
-    '\r.\r',
-    '\r.\r\n',
-    '\r\n.\r',
-    '\r\r\n.\r\r\n',
-    '\r\n\0.\r\n',
-    '\u0085.\u0085',
-    '\u2028.\u2028',
-  ],
-  ...[
-    '\r\n.\r\n',
-    '\r\n..\r\n',
-    '\r\n...\r\n',
-    '\r\n.. \r\n',
-    '\r\n=2E\r\n',
-    '=0D=0A.=0D=0A',
-    '=\r\n..=\r\n',
-    '\r\n \r\n..\r\n',
-    '\r\n..\r\n..\r\n',
-  ],
+/** What a message passes on its way is decided by who sends it to whom. */
+interface Lane {
+  readonly name: string
+  readonly client: string
+  readonly from: string
+  readonly to: string
+  readonly subject: string
+  /** What stands in each message that its modifiers changed. */
+  readonly mark: RegExp
+}
+
+const LANES: readonly Lane[] = [
+  {
+    name: 'tagline and DKIM signature',
+    client: '127.0.0.1',
+    from: 'ward@client.test',
+    to: 'practice@next.test',
+    subject: 'x',
+    mark: /DKIM-Signature:.*KEEP-OUT/s,
+  },
+  {
+    name: 'banner',
+    client: '127.0.0.9',
+    from: 'somebody@outside.test',
+    to: 'ward@ours.test',
+    subject: 'x',
+    mark: /TAKE-CARE/,
+  },
+  {
+    name: 'S/MIME encryption',
+    client: '127.0.0.1',
+    from: 'ward@client.test',
+    to: 'ann@cert.test',
+    subject: '[Secure] x',
+    mark: /smime-type=enveloped-data/,
+  },
 ]
 
-/** How the text is carried; those that decode let an encoded end mark come out in clear. */
-const ENCODINGS = ['7bit', '8bit', 'quoted-printable', 'base64', 'flowed', 'html', 'mixed', 'alternative'] as const
-type Encoding = (typeof ENCODINGS)[number]
+interface Arena {
+  readonly port: number
+  readonly daemon: Daemon
+  readonly sink: Sink
+  readonly folder: string
+  /** Of the recipient of what is encrypted. */
+  readonly ann: Issued
+}
+
+interface Sent {
+  readonly lane: Lane
+  readonly bodies: readonly Hidden[]
+  readonly accepted: ReadonlySet<string>
+}
 
 export async function proveModifiers(prover: Prover): Promise<Proof> {
   const random = randomOf(prover.seed)
-  const sink = await startSink(prover)
-  const { port, daemon } = await startModifying(prover, sink)
-  const bodies = bodiesOf(random, prover.amount('smuggled'))
-  let accepted = 0
-  let refused = 0
-  for (let at = 0; at < bodies.length; at += 500) {
-    const line = new Dialogue(connect({ host: '127.0.0.1', port, noDelay: true }))
-    await line.expect('220')
-    await line.say('EHLO client.test\r\n', '250')
-    for (const body of bodies.slice(at, at + 500)) (await send(line, body)) ? accepted++ : refused++
-    line.close()
-    prover.say(`${accepted + refused} messages that hide another`)
+  const arena = await startModifying(prover)
+  const sent: Sent[] = []
+  for (const lane of LANES) {
+    const bodies = bodiesOf(random, Math.ceil(prover.amount('smuggled') / LANES.length))
+    sent.push({ lane, bodies, accepted: await sendAll(arena, lane, bodies) })
+    prover.say(`${bodies.length} messages that hide another, ${lane.name}`)
   }
-  const held = await settled(daemon)
-  const forged = sink.messages.filter(({ mailFrom }) => mailFrom !== 'ward@client.test')
-  const changed = sink.messages.filter(
-    ({ content }) => content.includes('DKIM-Signature:') && content.includes('KEEP-OUT'),
-  )
-  const bare = sink.messages.filter(({ content }) => /\r(?!\n)|(?<!\r)\n/.test(content.toString('latin1')))
+  const held = await settled(arena.daemon)
+  const { messages } = arena.sink
+  const expected = sent.reduce((sum, { accepted }) => sum + accepted.size, 0)
   return {
     tables: [
       {
-        title: 'Messages that hide another, past inspection of their structure, with a tagline and a DKIM signature',
-        columns: ['sent', 'refused', 'accepted', 'held', 'arrived', 'with tagline and signature', 'second messages'],
-        rows: [[bodies.length, refused, accepted, held, sink.messages.length, changed.length, forged.length]],
+        title: 'Messages that hide another, past inspection of their structure and what changes them',
+        columns: ['changed by', 'sent', 'accepted', 'arrived', 'changed'],
+        rows: sent.map((each) => row(each, messages)),
       },
     ],
-    promises: [
-      {
-        text: 'No content becomes a second message, whatever a modifier makes of it.',
-        kept: forged.length === 0 && sink.messages.length + held === accepted && changed.length > 0 && accepted > 0,
-        detail:
-          forged.length > 0
-            ? JSON.stringify(forged[0]?.content.toString('latin1')).slice(0, 800)
-            : `${accepted} through`,
-      },
-      { text: 'No bare CR or LF leaves.', kept: bare.length === 0, detail: `${bare.length} messages with one` },
-    ],
+    promises: [...promisesOf(messages, expected, held), changes(sent, messages), ...decrypted(arena, sent)],
   }
+}
+
+function row({ lane, bodies, accepted }: Sent, messages: readonly Received[]): (string | number)[] {
+  const arrived = messages.filter((message) => isOf(message, lane))
+  return [lane.name, bodies.length, accepted.size, arrived.length, arrived.filter(isChangedBy(lane)).length]
+}
+
+const isOf = ({ rcptTo }: Received, { to }: Lane): boolean => rcptTo.some(({ address }) => address === to)
+const isChangedBy =
+  ({ mark }: Lane) =>
+  ({ content }: Received): boolean =>
+    mark.test(content.toString('latin1').replace(/=\r\n/g, ''))
+
+function promisesOf(messages: readonly Received[], accepted: number, held: number): readonly Promised[] {
+  const senders = new Set(LANES.map(({ from }) => from))
+  const forged = messages.filter(({ mailFrom }) => !senders.has(mailFrom))
+  const bare = messages.filter(({ content }) => /\r(?!\n)|(?<!\r)\n/.test(content.toString('latin1')))
+  return [
+    {
+      text: 'No content becomes a second message, whatever a modifier makes of it.',
+      kept: forged.length === 0 && messages.length + held === accepted && accepted > 0,
+      detail:
+        forged.length > 0
+          ? JSON.stringify(forged[0]?.content.toString('latin1')).slice(0, 800)
+          : `${accepted} accepted, ${held} of them held for their structure`,
+    },
+    { text: 'No bare CR or LF leaves.', kept: bare.length === 0, detail: `${bare.length} messages with one` },
+  ]
+}
+
+/** Otherwise nothing is proven of the modifiers. */
+function changes(sent: readonly Sent[], messages: readonly Received[]): Promised {
+  const blind = sent.filter(
+    ({ lane }) => !messages.some((message) => isOf(message, lane) && isChangedBy(lane)(message)),
+  )
+  return {
+    text: 'Each modifier had such messages to change.',
+    kept: blind.length === 0,
+    detail: blind.map(({ lane }) => lane.name).join(', ') || LANES.map(({ name }) => name).join(', '),
+  }
+}
+
+/** What openssl, with the recipient's key, makes of what was encrypted. */
+function decrypted({ sink, folder, ann }: Arena, sent: readonly Sent[]): readonly Promised[] {
+  const all = sent.filter(({ lane }) => lane.subject.startsWith('[Secure]'))
+  const bodies = new Map(
+    all.flatMap((each) => each.bodies.map((body) => [body.id, { body, lane: each.lane }] as const)),
+  )
+  const messages = sink.messages.filter((message) => all.some(({ lane }) => isOf(message, lane)))
+  const clear = messages.filter(({ content }) => /MAIL FROM|seen|\[Secure\]/.test(content.toString('latin1')))
+  const file = join(folder, 'received.eml')
+  const altered = messages.flatMap(({ content }) => {
+    writeFileSync(file, content)
+    const inner = openssl(['cms', '-decrypt', '-in', file, '-recip', ann.pemFile, '-inkey', ann.keyFile])
+    const was = bodies.get(/^Message-ID: <(.*?)@/im.exec(content.toString('latin1'))?.[1] ?? '')
+    const isSame = was !== undefined && inner.toString().endsWith(`\r\n${bodyOf(was.body, was.lane)}\r\n`)
+    return isSame ? [] : [inner.toString()]
+  })
+  return [
+    {
+      text: 'What is encrypted says nothing in clear, and its recipient reads all that was sent, and no more.',
+      kept: clear.length === 0 && altered.length === 0,
+      detail:
+        altered.length > 0 ? JSON.stringify(altered[0]).slice(0, 800) : `${messages.length} decrypted and compared`,
+    },
+  ]
+}
+
+function bodyOf(hidden: Hidden, { from, subject }: Lane): string {
+  const text = messageOf(hidden, from, subject)
+  return text.slice(text.indexOf('\r\n\r\n') + 2)
+}
+
+/** The ids of those that were accepted. */
+async function sendAll({ port }: Arena, lane: Lane, bodies: readonly Hidden[]): Promise<ReadonlySet<string>> {
+  const accepted = new Set<string>()
+  for (let at = 0; at < bodies.length; at += 500) {
+    const line = new Dialogue(connect({ host: '127.0.0.1', port, localAddress: lane.client, noDelay: true }))
+    await line.expect('220')
+    await line.say('EHLO client.test\r\n', '250')
+    for (const body of bodies.slice(at, at + 500)) if (await send(line, lane, body)) accepted.add(body.id)
+    line.close()
+  }
+  return accepted
+}
+
+/** Whether it was accepted. */
+async function send(line: Dialogue, lane: Lane, hidden: Hidden): Promise<boolean> {
+  await line.say(`MAIL FROM:<${lane.from}>\r\n`, '250')
+  await line.say(`RCPT TO:<${lane.to}>\r\n`, '250')
+  await line.say('DATA\r\n', '354')
+  const stuffed = messageOf(hidden, lane.from, lane.subject).replaceAll('\r\n.', '\r\n..')
+  return (await line.say(`${stuffed}\r\n.\r\n`, '')).startsWith('250')
 }
 
 /** How many are held, once no other message is on its way: their structure is doubtful. */
@@ -98,86 +194,37 @@ async function settled(daemon: Daemon): Promise<number> {
   return (await counts())?.held ?? 0
 }
 
-async function startModifying(prover: Prover, sink: Sink): Promise<{ readonly port: number; readonly daemon: Daemon }> {
-  const folder = temporaryFolder(prover)
-  const port = await freePort()
+async function startModifying(prover: Prover): Promise<Arena> {
+  const [folder, sink, port] = [temporaryFolder(prover), await startSink(prover), await freePort()]
   const { privateKey } = generateKeyPairSync('ed25519')
-  writeFileSync(join(folder, 'dkim.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
-  writeFileSync(join(folder, 'tagline.txt'), 'KEEP-OUT: sent by a ward\n.\n..\n')
+  const file = (name: string, text: string | Buffer) => {
+    writeFileSync(join(folder, name), text, { mode: 0o600 })
+    return join(folder, name)
+  }
+  const key = file('dkim.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const sign = { selector: 's1', domain: 'client.test', key, when: { recipients: ['next.test'] } }
+  const tagline = { text: file('tagline.txt', 'KEEP-OUT: sent by a ward\n.\n..\n'), repeat: 'always' }
+  const banner = { text: file('banner.txt', '.\nTAKE-CARE: from outside\n..\n') }
+  const relayTo = [`127.0.0.1:${sink.port}`]
   const daemon = await startDaemon(prover, {
     hostname: 'relay.test',
     listeners: [{ address: '127.0.0.1', port, tls: 'none' }],
     clients: [{ name: 'ward', networks: ['127.0.0.1'], tls: 'optional', senders: ['*'] }],
-    routes: { default: { hosts: [`127.0.0.1:${sink.port}`] } },
-    limits: { errors: 100_000 },
+    domains: { 'ours.test': { relayTo, recipients: 'any' } },
+    routes: { default: { hosts: relayTo } },
+    limits: { errors: 100_000, outside: { rate: 'off', recipientRate: 'off', reverseDns: 'off' } },
     inspect: [
       { attachments: {} },
-      { tagline: { text: join(folder, 'tagline.txt'), repeat: 'always' } },
-      { sign: { selector: 's1', domain: 'client.test', key: join(folder, 'dkim.pem') } },
+      { banner },
+      { tagline: { ...tagline, when: { recipients: ['next.test'] } } },
+      { sensitive: {} },
+      { sign },
     ],
     log: { level: 'warn' },
     metrics: { listen: 'off' },
   })
-  return { port, daemon }
-}
-
-interface Hidden {
-  readonly encoding: Encoding
-  readonly body: string
-}
-
-function bodiesOf(random: Random, count: number): readonly Hidden[] {
-  const all = ENCODINGS.flatMap((encoding) => ENDS.map((end) => ({ encoding, body: `seen${end}${SMUGGLED}` })))
-  const parts = [
-    '\r\n',
-    '\r\n.\r\n',
-    '.',
-    '\n',
-    '\r',
-    '=',
-    ' ',
-    'x',
-    '\r\n..',
-    '=0A',
-    '=2E',
-    '\u00e4',
-    '\r\n--b--\r\n',
-    '\r\n--b\r\n',
-  ]
-  while (all.length < count) {
-    const length = 1 + random.below(8)
-    const end = Array.from({ length }, () => random.pick(parts)).join('')
-    all.push({ encoding: random.pick(ENCODINGS), body: `seen${end}${SMUGGLED}` })
-  }
-  return all.slice(0, Math.max(count, ENCODINGS.length * ENDS.length))
-}
-
-/** Whether it was accepted. */
-async function send(line: Dialogue, hidden: Hidden): Promise<boolean> {
-  await line.say('MAIL FROM:<ward@client.test>\r\n', '250')
-  await line.say('RCPT TO:<practice@next.test>\r\n', '250')
-  await line.say('DATA\r\n', '354')
-  const stuffed = messageOf(hidden).replaceAll('\r\n.', '\r\n..')
-  return (await line.say(`${stuffed}\r\n.\r\n`, '')).startsWith('250')
-}
-
-/** The message, not stuffed yet. */
-function messageOf({ encoding, body }: Hidden): string {
-  const head = `From: ward@client.test\r\nMessage-ID: <${randomUUID()}@client.test>\r\nSubject: x\r\nMIME-Version: 1.0\r\n`
-  const type = (value: string, transfer: string = '8bit') =>
-    `Content-Type: ${value}\r\nContent-Transfer-Encoding: ${transfer}\r\n\r\n`
-  switch (encoding) {
-    case '7bit':
-    case '8bit':
-    case 'quoted-printable':
-      return `${head}${type('text/plain; charset=utf-8', encoding)}${body}`
-    case 'base64':
-      return `${head}${type('text/plain; charset=utf-8', 'base64')}${Buffer.from(body).toString('base64').replace(/.{76}/g, '$&\r\n')}`
-    case 'flowed':
-      return `${head}${type('text/plain; charset=utf-8; format=flowed; delsp=yes')}${body}`
-    case 'html':
-      return `${head}${type('text/html; charset=utf-8', 'quoted-printable')}<html><body>${body}</body></html>`
-    default:
-      return `${head}${type(`multipart/${encoding}; boundary=b`)}--b\r\n${type('text/plain; charset=utf-8')}${body}\r\n--b--`
-  }
+  const ann = issue(folder, 'ann', { emails: ['ann@cert.test'], extensions: MAIL_USE })
+  const { code, stderr } = await daemon.cli('certificate', 'add', ann.pemFile)
+  if (code !== 0) throw new Error(`the certificate was not taken: ${stderr}`)
+  return { port, daemon, sink, folder, ann }
 }
