@@ -27,7 +27,10 @@ export function receiptOf(
   const { receivedAt, entries } = message
   const received = entries.find(({ event }) => event === 'received')
   if (receivedAt === null || received === undefined) return null
-  const recipients = fatesOf(entries).map((fate) => recipientOf(fate, waiting.get(fate.index)))
+  const { untold } = readReceived(received.facts)
+  // A notice about a notice goes to the postmaster: there is no sender to be told
+  const toldOf = (index: number) => (message.sender === '<>' ? null : !untold.includes(index))
+  const recipients = fatesOf(entries).map((fate) => recipientOf(fate, waiting.get(fate.index), toldOf(fate.index)))
   return {
     type: RECEIPT_TYPE,
     version: 1,
@@ -60,7 +63,8 @@ function messageOf(message: TracedMessage, receivedAt: number, received: TraceEn
   }
 }
 
-function recipientOf(fate: Fate<TraceEntry>, waits: string | undefined): ReceiptRecipient {
+/** `mayBeTold`: whether the sender wanted to hear of a failure; null where there is none. */
+function recipientOf(fate: Fate<TraceEntry>, waits: string | undefined, mayBeTold: boolean | null): ReceiptRecipient {
   const { address, event } = fate
   const state = FINAL_STATES.has(fate.state) ? fate.state : (waits ?? fate.state)
   const { notices } = readAttempt(event.facts)
@@ -72,7 +76,7 @@ function recipientOf(fate: Fate<TraceEntry>, waits: string | undefined): Receipt
     reply: cleanOrNull(fate.reply),
     path: pathOf(event),
     by: state === 'removed' ? cleanOrNull(readAction(event.facts).by) : null,
-    senderTold: state === 'failed' && notices !== null ? notices.length > 0 : null,
+    senderTold: state === 'failed' && notices !== null && mayBeTold !== null ? mayBeTold && notices.length > 0 : null,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
+import type { Recipient } from '../mail/envelope.ts'
 import { isNotifyWanted, type NotifiedRecipient } from '../mail/notification.ts'
 import type { Reply } from '../mail/reply.ts'
 import type { Metrics } from '../metrics.ts'
@@ -165,7 +166,9 @@ class Round {
     const notifications = await this.#notices.about({ lease, action: 'delayed', recipients }, this.#now)
     if (notifications.length > 0)
       this.#ports.log.info({ queueId, recipients: recipients.length }, 'sender told of the delay')
-    return { queueId, results, facts: { told: notifications.length > 0 }, notifications }
+    const unwanted = indexes.filter((_, i) => !isDelayTold(lease.envelope.rcptTo[i]))
+    const facts = { told: notifications.length > 0, ...(unwanted.length > 0 && { untold: unwanted }) }
+    return { queueId, results, facts, notifications }
   }
 
   async overdue(lease: Lease, hold: Hold): Promise<Outcome> {
@@ -243,6 +246,9 @@ class Round {
     return (await this.#reasons).get(destination) ?? null
   }
 }
+
+const isDelayTold = (recipient: Recipient | undefined): boolean =>
+  recipient !== undefined && isNotifyWanted(recipient, 'delay')
 
 function allTo({ queueId, indexes }: Lease, state: RecipientResult['state'], facts: Outcome['facts']): Outcome {
   return { queueId, results: indexes.map((index) => ({ index, state })), facts, notifications: [] }

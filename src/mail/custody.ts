@@ -190,6 +190,10 @@ export function readAttempt(facts: Facts): AttemptFacts {
   }
 }
 
+/** With `notice`: whether the sender was told that this recipient's mail is late. */
+export const isToldOfDelay = (facts: Facts, index: number): boolean =>
+  facts.told === true && !numbersAt(facts, 'untold').includes(index)
+
 export function readAction(facts: Facts): ActionFacts {
   const hold = recordAt(facts, 'hold')
   const { destination } = facts

@@ -9,8 +9,8 @@ type Cell = string | number | null
  */
 export const csvLine = (cells: readonly Cell[]): string => `${cells.map(csvCell).join(',')}\r\n`
 
-// A tab and a CR begin one in some programs too: looked at before they are made visible
-const FORMULA = /^[=+\-@\t\r]/
+// A tab, a CR and the wide forms begin one in some programs too: looked at before they are made visible
+const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/
 const QUOTED = /[",\r\n]/
 
 function csvCell(cell: Cell): string {

@@ -1,4 +1,4 @@
-import { type AttemptFacts, type ReceivedFacts, readAction, readAttempt } from '../../mail/custody.ts'
+import { type AttemptFacts, isToldOfDelay, type ReceivedFacts, readAction, readAttempt } from '../../mail/custody.ts'
 import type { Fate } from '../../mail/fate.ts'
 import type { ApiHold, ApiRecipient, ApiTracedMessage, ApiTraceEvent } from '../api.ts'
 import type { WallClock } from './wall-clock.ts'
@@ -25,10 +25,10 @@ export const queueSentences = (context: FateContext & { readonly now: ApiRecipie
 const MOST_TOLD = 10
 
 /** What people, and the relay in their place, did on the way. */
-function history({ events, event: last }: OneFate, context: FateContext): string[] {
+function history({ index, events, event: last }: OneFate, context: FateContext): string[] {
   const told = events
     .filter((event) => event !== last || !DECIDING.has(last.event))
-    .flatMap((event) => step(event, context))
+    .flatMap((event) => step(event, index, context))
   const before = told.length - MOST_TOLD
   return before > 0 ? [`(${before} earlier steps are left out.)`, ...told.slice(-MOST_TOLD)] : told
 }
@@ -36,7 +36,7 @@ function history({ events, event: last }: OneFate, context: FateContext): string
 /** Events that `standing` tells of itself. */
 const DECIDING: ReadonlySet<string> = new Set(['remove', 'discard', 'hold'])
 
-function step({ event, facts, at }: ApiTraceEvent, { clock, message }: FateContext): string[] {
+function step({ event, facts, at }: ApiTraceEvent, index: number, { clock, message }: FateContext): string[] {
   const { by, hold, destination } = readAction(facts)
   const who = by ?? 'The relay'
   const time = clock.at(at, message.receivedAt)
@@ -47,7 +47,7 @@ function step({ event, facts, at }: ApiTraceEvent, { clock, message }: FateConte
     return [by === null ? `Its hold was over at ${time}, and it was released.` : `${who} released it at ${time}.`]
   if (event === 'retry') return [`${who} asked for another try at ${time}.`]
   if (event === 'reroute') return [`${who} rerouted it to ${destination ?? 'its own next hop'} at ${time}.`]
-  if (event === 'notice' && facts.told === true) return [`The sender was told at ${time} that it is delayed.`]
+  if (event === 'notice' && isToldOfDelay(facts, index)) return [`The sender was told at ${time} that it is delayed.`]
   return []
 }
 

@@ -1,5 +1,5 @@
 import type { Connection } from '../../db/database.ts'
-import { type CustodyRecipient, readAction, readAttempt, readReceived } from '../../mail/custody.ts'
+import { type CustodyRecipient, isToldOfDelay, readAction, readAttempt, readReceived } from '../../mail/custody.ts'
 import type { Fate } from '../../mail/fate.ts'
 import type { Happened } from '../contract.ts'
 import type { HappeningRow, HappeningsPage, HappeningsQuery } from '../wire.ts'
@@ -102,6 +102,7 @@ export class Happenings {
     const facts = messageFacts(id, message)
     return entry.recipients
       .filter((recipient) => state === null || recipient.state === state)
+      .filter(({ index }) => what !== 'notified' || isToldOfDelay(entry.facts, index))
       .map((recipient) => ({ ...facts, at, event, ...why(entry, recipient), ...became(fates, recipient) }))
   }
 }

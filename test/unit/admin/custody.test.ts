@@ -157,6 +157,25 @@ test('a receipt certifies each recipient with its end, its path and its time, an
   )
 })
 
+test('a receipt certifies no notice about a recipient of whom the sender wanted none, nor to a sender that there is not', async (t) => {
+  const id = '00KX3T9A001' as QueueId
+  const entries = [
+    entry('received', ['pending', 'pending'], { untold: [1] }),
+    entry('attempt', ['failed', 'failed'], { notices: ['00KX3T9A002'] }),
+  ]
+  const told = async (sender: string) => {
+    const whole = { ...traced(id, entries), sender }
+    const admin = await startAdmin(t, {
+      trace: async () => ({ messages: [whole], next: null }),
+      ports: { receiptKey },
+    })
+    const { body } = await admin.get(`/v1/receipts/${id}?by=alice`)
+    return body.receipt.recipients.map((each: { senderTold: boolean | null }) => each.senderTold)
+  }
+  assert.deepEqual(await told('ward@royal.test'), [true, false])
+  assert.deepEqual(await told('<>'), [null, null])
+})
+
 test('a receipt of what still waits says so, with the state that the queue has', async (t) => {
   const admin = await startAdmin(t, {
     trace: async () => ({ messages: [traced(queueId, [entry('received', ['pending'])])], next: null }),

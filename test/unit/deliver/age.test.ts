@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import Database from 'better-sqlite3'
 import { DELIVER_DEFAULTS } from '../../../src/deliver/options.ts'
 import type { Hold } from '../../../src/spool/contract.ts'
 import { freePort } from '../../support/ports.ts'
@@ -36,6 +38,19 @@ describe('a delay notice', () => {
     assert.equal(group?.get('will-retry-until'), 'Sat, 7 Nov 2026 09:00:00 +0000')
     assert.match(group?.get('diagnostic-code') ?? '', /^x-postern; .*connection refused/)
     assert.equal(report?.returned?.type, 'text/rfc822-headers')
+  })
+
+  it('is on record with the recipients of whom the sender wanted none', async (t) => {
+    const { relay } = await setUp(t)
+    await relay.submit({ to: ['a@example.org', { to: 'b@example.org', notify: ['failure'] }] })
+    await relay.advance(6 * HOUR)
+    const db = new Database(join(relay.folder, 'spool.db'), { readonly: true })
+    const entries = db.prepare("SELECT data FROM journal WHERE event = 'notice'").pluck().all() as string[]
+    db.close()
+    assert.deepEqual(
+      entries.map((data) => JSON.parse(data).facts),
+      [{ told: true, untold: [1], notices: [JSON.parse(entries[0] ?? '').facts.notices[0]] }],
+    )
   })
 
   it('is never sent where the operator switched it off, nor for a bounce', async (t) => {

@@ -86,6 +86,24 @@ test('Each kind of happening is found, and filters choose the messages.', async 
   assert.equal(await count('held', { client: 'nobody' }), 0)
 })
 
+test('As told of a delay count only those of whom the sender was told.', async (t) => {
+  const { ledger } = await openTestLedger(t)
+  const teller = new Teller(ledger)
+  const to = ['a@b.test', 'c@b.test']
+  teller.tell(
+    { message: 1, at: at(1), to },
+    { message: 1, at: at(2), event: 'notice', to, facts: { told: true, untold: [1] } },
+    { message: 2, at: at(3), event: 'notice', to, facts: { told: false } },
+  )
+  await eventually(() => teller.acknowledged === 3)
+  const told = await all(ledger, { what: 'notified', from: 0, to: at(99) }, 100)
+  assert.deepEqual(
+    told.map((one) => [one.queueId, one.recipient]),
+    [[queueId(1), 'a@b.test']],
+  )
+  teller.close()
+})
+
 test('Messages are found by where a recipient stands now.', async (t) => {
   const ledger = await open(t)
   assert.deepEqual(await ids(ledger, { state: 'held' }), [3, 2].map(queueId))

@@ -12,6 +12,10 @@ test('No cell is a formula for a spreadsheet, whatever a stranger wrote.', () =>
   assert.equal(line, `'=1+1,'+1,'-1,'@sum,'\\x09x,'\\x0d=x,a=b,'=x,"'=HYPERLINK(""http://x.test"",""y"")"\r\n`)
 })
 
+test('Wide forms of the signs that begin a formula, which some spreadsheets take for them, begin none.', () => {
+  assert.equal(csvLine(['\uff1d1+1', '\uff0b1', '\uff0d1', '\uff20sum']), "'\uff1d1+1,'\uff0b1,'\uff0d1,'\uff20sum\r\n")
+})
+
 test('A line stays one line, and nothing in it steers a terminal.', () => {
   assert.equal(csvLine(['a\nb', 'c\u001b[2Jd', 'e\u202ef']), 'a\\x0ab,c\\x1b[2Jd,e\\u202ef\r\n')
 })

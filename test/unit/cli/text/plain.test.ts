@@ -164,6 +164,14 @@ test('a hold that was renewed at its deadline is told with what it is held for n
   assert.match(describeTrace(message(events), 0).join('\n'), /in place of the hold that is over: spam score 12/)
 })
 
+test('a delay is told of only for recipients of whom the sender wanted to hear that', () => {
+  const told = (facts: object) =>
+    last([received(), event('notice', '14:23:00', 'pending', facts)], { queue: [waiting()] })
+  assert.match(told({ told: true, untold: [1] }) ?? '', /The sender was told at 14:23:00/)
+  assert.doesNotMatch(told({ told: true, untold: [0] }) ?? '', /was told/)
+  assert.doesNotMatch(told({ told: false }) ?? '', /was told/)
+})
+
 test('mail of our own, and mail that is sensitive, is told as such', () => {
   const own = event('received', '14:02:11', 'pending', { client: 'postern', own: true })
   assert.deepEqual(describePlain(message([own]), UTC).slice(1, -1), [
