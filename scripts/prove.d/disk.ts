@@ -6,6 +6,8 @@ import { defer } from '../../test/support/scope.ts'
 import { buildShim, type FaultResult, failDisk, type Mode } from '../lib/prove/disk/faults.ts'
 import { type FlipResult, flip, type Kind } from '../lib/prove/disk/flips.ts'
 import { cannotLimit, flood, type MemoryResult } from '../lib/prove/disk/memory.ts'
+import { cannotFail, cannotMount } from '../lib/prove/disk/mounts.ts'
+import { breakDisk, fillDisk } from '../lib/prove/disk/real.ts'
 import { fill } from '../lib/prove/disk/spool-kit.ts'
 import { type Amounts, Missing, type Promised, type Proof, type Prover, type Table } from '../lib/prove/part.ts'
 import { randomOf } from '../lib/prove/random.ts'
@@ -13,6 +15,8 @@ import { randomOf } from '../lib/prove/random.ts'
 export const amounts: Amounts = {
   flips: { long: 1000, short: 15, help: 'places of each kind of file that are altered' },
   spells: { long: 60, short: 4, help: 'spells of each kind in which the disk fails' },
+  fills: { long: 300, short: 12, help: 'times that a small disk is filled, to another place each' },
+  breaks: { long: 20, short: 2, help: 'times that a mounted disk goes read-only' },
   flood: { long: 120, short: 12, help: 'seconds of flood in little memory' },
 }
 
@@ -26,17 +30,20 @@ const CONNECTIONS = 3000
 export async function prove(prover: Prover): Promise<Proof> {
   if (program('gcc') === null) throw new Missing('gcc is not installed (scripts/test installs it)')
   const flips = await proveFlips(prover)
-  const faults = await proveFaults(prover)
+  const real = await proveReal(prover)
+  const faults = [...(await proveFaults(prover)), ...real.results]
   const limited = cannotLimit()
   const memory = limited === null ? await flood(prover, LIMIT_MIB, CONNECTIONS, prover.amount('flood')) : null
   return {
     tables: [flipTable(flips), faultTable(faults), ...(memory === null ? [] : [memoryTable(memory)])],
     promises: [...flipPromises(flips), ...faultPromises(faults), ...(memory === null ? [] : memoryPromises(memory))],
     notes: [
-      'A disk that fails does so in a shim below the real daemon, which lets system calls fail; nothing is mounted anew.',
+      'A disk that fails does so in a shim below the real daemon, which lets system calls fail; the small disk is a tmpfs, and the one gone read-only an ext4 on a loop device whose kernel was told of an error. What failed is calls for the shim, and refusals for those two.',
+      'Linux makes no disk read-only by hand while a file on it is open for writing, and none writable again after an error unless it is mounted anew. So the daemon was killed before that; that it goes on without a restart is shown by the shim.',
       'Of a database that was cut, messages are gone with its pages. The start refuses and says so; which they are, only the ledger can tell, and this part runs without one.',
       'The spools that are altered hang on no ledger, so that damage to the last commit of the log is not looked for here.',
       'What the daemon took before it was put under the limit of memory does not count towards it, and what it caches of files does.',
+      ...real.notes,
       ...(limited === null ? [] : [`memory was not limited: ${limited}`]),
     ],
   }
@@ -69,6 +76,18 @@ async function proveFaults(prover: Prover): Promise<FaultResult[]> {
     results.push(result)
   }
   return results
+}
+
+/** What only root can do, and only where the kernel lets it. */
+async function proveReal(prover: Prover): Promise<{ results: FaultResult[]; notes: string[] }> {
+  const cannot = cannotMount(prover)
+  if (cannot !== null) return { results: [], notes: [`no real disk was filled or broken: ${cannot}`] }
+  prover.say(`a small disk that is filled ${prover.amount('fills')} times`)
+  const results = [await fillDisk(prover, prover.amount('fills'))]
+  const without = cannotFail()
+  if (without !== null) return { results, notes: [`no real disk was broken: ${without}`] }
+  prover.say(`a disk that goes read-only ${prover.amount('breaks')} times`)
+  return { results: [...results, await breakDisk(prover, prover.amount('breaks'))], notes: [] }
 }
 
 const flipTable = (results: readonly FlipResult[]): Table => ({

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { buildShim, failDisk } from '../../scripts/lib/prove/disk/faults.ts'
 import { flip } from '../../scripts/lib/prove/disk/flips.ts'
+import { cannotFail, cannotMount } from '../../scripts/lib/prove/disk/mounts.ts'
+import { breakDisk, fillDisk } from '../../scripts/lib/prove/disk/real.ts'
 import { fill } from '../../scripts/lib/prove/disk/spool-kit.ts'
 import { randomOf } from '../../scripts/lib/prove/random.ts'
 import { need } from '../support/components.ts'
@@ -34,3 +36,19 @@ for (const mode of ['full', 'readonly', 'sync'] as const) {
     assert.deepEqual({ lost, permanent, restarts }, { lost: 0, permanent: 0, restarts: 0 }, last)
   })
 }
+
+test('A real disk that is full to the last page costs no acknowledged message, and mail is taken again without a restart.', async (t) => {
+  const cannot = cannotMount(t)
+  if (cannot !== null) return t.skip(cannot)
+  const { failed, lost, permanent, restarts, last } = await fillDisk(t, 6)
+  assert.ok(failed > 0, 'nothing was refused')
+  assert.deepEqual({ lost, permanent, restarts }, { lost: 0, permanent: 0, restarts: 0 }, last)
+})
+
+test('A real disk that the kernel makes read-only costs no acknowledged message, and ends no daemon.', async (t) => {
+  const cannot = cannotMount(t) ?? cannotFail()
+  if (cannot !== null) return t.skip(cannot)
+  const { failed, lost, permanent, restarts, last } = await breakDisk(t, 1)
+  assert.ok(failed > 0, 'nothing was refused')
+  assert.deepEqual({ lost, permanent, restarts }, { lost: 0, permanent: 0, restarts: 0 }, last)
+})

@@ -18,9 +18,9 @@ const MODES = { none: 0, full: 1, write: 2, sync: 3, read: 4, readonly: 5 } as c
 export type Mode = Exclude<keyof typeof MODES, 'none'>
 
 export interface FaultResult {
-  readonly mode: Mode
+  readonly mode: string
   readonly spells: number
-  /** Calls that the shim made to fail. */
+  /** Calls that the shim made to fail; of a real disk: replies for now that it led to. */
   readonly failed: number
   readonly acknowledged: number
   readonly lost: number
@@ -77,23 +77,28 @@ export async function failDisk(scope: Scope, shim: string, mode: Mode, spells: n
   }
   const acknowledged = new Set(loads.flatMap((load) => [...load.acknowledged]))
   await takesMailAgain(loads, acknowledged.size, daemon, restart)
+  const account = await accountFor(daemon, loads, arrivals)
+  return { mode, spells, failed: readFileSync(control).readUInt32LE(8), restarts, last, ...account }
+}
+
+/** Ends the loads, waits for all that was acknowledged, and counts. */
+export async function accountFor(
+  daemon: Daemon,
+  loads: readonly Load[],
+  arrivals: Arrivals,
+): Promise<Pick<FaultResult, 'acknowledged' | 'lost' | 'twice' | 'refused' | 'permanent'>> {
   for (const load of loads) await load.stop()
-  for (const load of loads) for (const id of load.acknowledged) acknowledged.add(id)
+  const acknowledged = new Set(loads.flatMap((load) => [...load.acknowledged]))
   await drain(daemon, arrivals, acknowledged)
   const troubles = loads.flatMap((load) => [...load.troubles])
   const count = (of: (text: string) => boolean) => troubles.reduce((sum, [text, n]) => sum + (of(text) ? n : 0), 0)
   const isPermanent = (text: string) => /got 5\d\d/.test(text)
   return {
-    mode,
-    spells,
-    failed: readFileSync(control).readUInt32LE(8),
     acknowledged: acknowledged.size,
     lost: arrivals.missing(acknowledged).length,
     twice: arrivals.duplicates,
     refused: count((text) => !isPermanent(text)),
     permanent: count(isPermanent),
-    restarts,
-    last,
   }
 }
 
@@ -104,7 +109,12 @@ function set(control: string, mode: keyof typeof MODES, chance: number): void {
 }
 
 /** A daemon that ends meanwhile is started again. */
-async function takesMailAgain(loads: readonly Load[], before: number, daemon: Daemon, restart: () => Promise<void>) {
+export async function takesMailAgain(
+  loads: readonly Load[],
+  before: number,
+  daemon: Daemon,
+  restart: () => Promise<void>,
+): Promise<void> {
   const isBack = async () => {
     if (!daemon.alive) await restart()
     return loads.reduce((sum, load) => sum + load.acknowledged.size, 0) > before + 20
