@@ -95,6 +95,8 @@ export interface OutsideOptions {
   readonly nullSenderRecipients: number
   /** Unknown recipients in a session, after which it is ended. */
   readonly unknownRecipients: number
+  /** Unknown recipients from an address (IPv6: a /64), however many sessions it spreads them over. */
+  readonly unknownRate: Rate | null
   /** How long an address is refused after that, milliseconds. */
   readonly penaltyMs: number
 }
@@ -153,6 +155,7 @@ export const DEFAULTS = {
     },
     nullSenderRecipients: 1,
     unknownRecipients: 10,
+    unknownRate: { count: 100, perMs: HOUR },
     penaltyMs: HOUR / 4,
   },
   connections: { total: 10_000, outside: 8_000, perAddress: 50, perNetwork: 200 },

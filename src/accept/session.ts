@@ -29,6 +29,7 @@ import {
 } from './checks.ts'
 import type { Core } from './core.ts'
 import { MessageSink } from './message.ts'
+import type { OutsideOptions } from './options.ts'
 import { finalRecipients, isOurPostmaster, isOwnAddress } from './postmaster.ts'
 import type { Known } from './recipients.ts'
 import { RemoteName } from './remote-name.ts'
@@ -187,9 +188,15 @@ export class AcceptSession implements SessionHandler {
     if (known === 'exists') return null
     if (known === 'temporary')
       return options.recipientCheck.unavailable === 'accept' ? null : replies.recipientUnchecked
-    if (client !== null || ++this.#unknown <= options.outside.unknownRecipients) return replies.unknownRecipient
+    if (client !== null || this.#mayGuess(options.outside, source)) return replies.unknownRecipient
     this.#core.penalties.give(source, options.outside.penaltyMs)
     return replies.harvesting
+  }
+
+  /** Counted by the address too: otherwise whoever connects anew begins anew. */
+  #mayGuess({ unknownRecipients, unknownRate }: OutsideOptions, source: string): boolean {
+    if (++this.#unknown > unknownRecipients) return false
+    return unknownRate === null || this.#core.rates.take(`unknown ${source}`, unknownRate) === 0
   }
 
   async #askRcpt(

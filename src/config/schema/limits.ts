@@ -42,7 +42,12 @@ const outside = section({
     10,
     'Unknown recipients in a session, before it ends: who guesses addresses gets no further.',
   ),
-  penalty: key(duration('0', '1d'), '15m', 'How long an address is refused after that.'),
+  unknownRate: key(
+    orOff(rate()),
+    '100/hour',
+    'Unknown recipients from one address (IPv6: one /64), over all of its sessions: whoever guesses a few, connects anew and goes on is found as well.',
+  ),
+  penalty: key(duration('0', '1d'), '15m', 'How long an address is refused after either of them.'),
 })
 export const limits = section({
   connections: key(connections, {}, 'Connections at once.'),
