@@ -69,9 +69,13 @@ export async function proveTls(prover: Prover): Promise<Proof> {
 }
 
 async function start(prover: Prover): Promise<readonly Listener[]> {
-  const { certFile, keyFile } = makeCertificate(temporaryFolder(prover), 'relay', ['relay.test', '127.0.0.1'])
+  const { certFile, keyFile } = makeCertificate(temporaryFolder(prover), 'relay', [
+    'relay.test',
+    'mta-sts.ours.test',
+    '127.0.0.1',
+  ])
   const sink = await startSink(prover)
-  const [starttls = 0, implicit = 0] = await freePorts(2)
+  const [starttls = 0, implicit = 0, https = 0] = await freePorts(3)
   await startDaemon(prover, {
     hostname: 'relay.test',
     listeners: [
@@ -80,12 +84,15 @@ async function start(prover: Prover): Promise<readonly Listener[]> {
     ],
     tls: { certificate: certFile, key: keyFile },
     clients: [{ name: 'scanner', networks: ['127.0.0.0/8'], senders: ['*'] }],
+    domains: { 'ours.test': { relayTo: [`127.0.0.1:${sink.port}`], recipients: 'any' } },
     routes: { default: { hosts: [`127.0.0.1:${sink.port}`] } },
+    publish: { mx: ['relay.test'], mtaSts: { listen: [`127.0.0.1:${https}`] } },
     metrics: { listen: 'off' },
   })
   return [
     { name: 'SMTP, STARTTLS', port: starttls, starttls: true },
     { name: 'SMTP, TLS from the first byte', port: implicit, starttls: false },
+    { name: 'HTTPS, MTA-STS policy', port: https, starttls: false },
   ]
 }
 
