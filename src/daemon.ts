@@ -2,6 +2,7 @@ import { systemClock } from './clock.ts'
 import { formatProblem, loadConfig } from './config/index.ts'
 import { addressKey } from './daemon/address-key.ts'
 import { Relay } from './daemon/relay.ts'
+import { WrongConfig } from './daemon/state-places.ts'
 import { createLog, type LogSink } from './observe/log.ts'
 
 /** sysexits.h: EX_CONFIG. */
@@ -34,7 +35,7 @@ export async function runDaemon({ configFile, stateDir }: DaemonOptions): Promis
   } catch (err) {
     sink.log.error({ err }, 'cannot start')
     process.stderr.write(`postern: cannot start: ${err instanceof Error ? err.message : String(err)}\n`)
-    return EXIT_FAILED
+    return err instanceof WrongConfig ? EXIT_CONFIG : EXIT_FAILED
   } finally {
     sink.close()
   }

@@ -16,6 +16,15 @@ export type { Login, Route, RouteTls } from './schema/route.ts'
 export { Secret } from './secret.ts'
 export { type Expiry, expiriesOf, expiryInWords } from './secure-domains/expiry.ts'
 export type { SecureDomains } from './secure-domains/file.ts'
+export {
+  changedSince,
+  keptFile,
+  keptOf,
+  lostSince,
+  missingFrom,
+  readKept,
+  writeKept,
+} from './secure-domains/in-force.ts'
 export { weakenings } from './secure-domains/weaker.ts'
 export { parseSenderPattern, type SenderPattern, senderAllowed } from './sender.ts'
 export type { Duration, Rate, Share, Size } from './values.ts'

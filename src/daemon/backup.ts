@@ -47,6 +47,8 @@ const MANIFEST = 'manifest.json'
 const CACHE_BYTES = 8 * 1024 * 1024
 // Made anew by the next start, or of no use without the process that made them
 const PASSED_OVER = /(-wal|-shm|-journal|\.lock|\.sock|\.ballast|\.building|\.repaired)$|\.damaged-\d{8}T\d{6}Z/
+// What was once in force: beside a register of later it would keep the restored state from starting
+const OF_ITS_TIME = 'secure-domains.json'
 const SQLITE = 'SQLite format 3\0'
 
 /**
@@ -161,7 +163,7 @@ function copyTree(from: string, to: string, except: readonly string[]): void {
   mkdirSync(to, { recursive: true, mode: 0o700 })
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const path = join(from, entry.name)
-    if (except.includes(resolve(path)) || PASSED_OVER.test(entry.name)) continue
+    if (except.includes(resolve(path)) || PASSED_OVER.test(entry.name) || entry.name === OF_ITS_TIME) continue
     if (entry.isDirectory()) copyTree(path, join(to, entry.name), except)
     else if (entry.isFile() && isDatabase(path)) copyDatabase(path, join(to, entry.name))
     else if (entry.isFile()) copyFile(path, join(to, entry.name))

@@ -1,4 +1,4 @@
-import { type Config, weakenings } from '../config/index.ts'
+import { type Config, missingFrom, weakenings } from '../config/index.ts'
 import type { Log } from '../log.ts'
 import { EMPTY_REGISTER, type SecureRegister, standingOf } from '../mail/secure-domain.ts'
 
@@ -15,10 +15,9 @@ const MOST_TOLD = 20
  * `now` in milliseconds since 1970.
  */
 export function lostDomains(before: Registered, next: Registered, now: number): string[] {
-  const [was, is] = [registerIn(before), registerIn(next)]
-  const lost = [...was.exact.keys()].filter(
-    (domain) => standingOf(domain, was, now).is === 'secure' && standingOf(domain, is, now).is === 'unknown',
-  )
+  const was = registerIn(before)
+  const secure = [...was.exact.keys()].filter((domain) => standingOf(domain, was, now).is === 'secure')
+  const lost = missingFrom(registerIn(next), secure, now)
   const advice = 'put it back; what shall not be secure any more is retired (postern domain retire)'
   const lines = lost
     .slice(0, MOST_TOLD)

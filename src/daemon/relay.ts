@@ -18,6 +18,7 @@ import type { Listeners } from './listeners.ts'
 import { canonicalDestination, operatorSpool } from './operator-spool.ts'
 import { watchRegister } from './register-alarms.ts'
 import { lostDomains, tellOfWeaker } from './register-changes.ts'
+import { keepRegister, refuseCutRegister } from './register-kept.ts'
 import { needRestart } from './reload.ts'
 import { type Outside, openRooms, type Rooms } from './rooms.ts'
 import { type Standing, statusOf, unhealthy, unready } from './status.ts'
@@ -57,6 +58,7 @@ export class Relay {
 
   /** Rejects with Error, in words for the operator, if anything that the configuration asks for cannot be had. */
   static async start(config: Config, source: Source, outside: Outside): Promise<Relay> {
+    refuseCutRegister(config, outside)
     const watched = { ...outside, clock: new WatchedClock(outside.clock) }
     const relay = new Relay(config, source, watched, await openRooms(config, watched))
     try {
@@ -86,6 +88,7 @@ export class Relay {
     await this.#openHttp()
     await this.#apply(this.#config, listeners)
     deliver.update(deliverOptions(this.#config, listeners.addresses()))
+    keepRegister(this.#config, this.#outside)
     deliver.poke()
     this.#startWatch()
     this.#stopClockWatch = this.#outside.clock.watch(log, (byMs) => this.#clockWentBack(byMs))
@@ -201,6 +204,7 @@ export class Relay {
     const fixed = needRestart(this.#config, config)
     if (fixed.length > 0) sink.log.warn({ keys: fixed }, 'these keys have changed and count from the next start')
     this.#config = config
+    keepRegister(config, this.#outside)
     return []
   }
 

@@ -5,6 +5,7 @@ export { entryFor, type Merge, mergeOf, withEntries, withRetired } from './edit.
 export { type Fault, type ReadEntry, readEntry } from './entry.ts'
 export { type Expiry, expiriesOf, expiryInWords } from './expiry.ts'
 export { entriesOf, readRegisterFile, registerOfFile, type SecureDomains } from './file.ts'
+export { keptFile, keptOf, lostSince, readKept, writeKept } from './in-force.ts'
 export { LockTaken } from './lock.ts'
 export type { RegisterFile } from './register.ts'
 export { weakenings } from './weaker.ts'

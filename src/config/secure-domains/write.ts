@@ -75,7 +75,8 @@ function checked(file: string, register: RegisterFile): string {
 
 const NOT_EXECUTABLE = 0o666
 
-function replaceFile(file: string, { uid, gid, mode }: Stats, text: string): void {
+/** Whole or not at all, and on stable storage when it returns. Throws the system's error. */
+export function replaceFile(file: string, { uid, gid, mode }: Pick<Stats, 'uid' | 'gid' | 'mode'>, text: string): void {
   const folder = dirname(file)
   const temporary = join(folder, `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`)
   const handle = openSync(temporary, 'wx', 0o600)

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { acceptLossCommand } from './accept-loss.ts'
 import { addCommand } from './add.ts'
 import { explainCommand } from './explain.ts'
 import { importCommand } from './import.ts'
@@ -11,7 +12,7 @@ export function domainCommand(): Command {
   const domain = new Command('domain')
     .description('secure domains: those that mail must only reach over a proven path')
     .addHelpText('after', HELP)
-  const register = [addCommand(), showCommand(), listCommand(), retireCommand(), importCommand()]
+  const register = [addCommand(), showCommand(), listCommand(), retireCommand(), importCommand(), acceptLossCommand()]
   for (const command of [...register, explainCommand(), probeCommand()]) domain.addCommand(command)
   return domain
 }
