@@ -2,6 +2,7 @@ import { proveDependencies } from '../lib/prove/attack/dependencies.ts'
 import { proveExpressions } from '../lib/prove/attack/expressions.ts'
 import { proveModifiers } from '../lib/prove/attack/modifiers.ts'
 import { proveParsers } from '../lib/prove/attack/parsers.ts'
+import { proveReplies } from '../lib/prove/attack/replies.ts'
 import { proveSessions } from '../lib/prove/attack/sessions.ts'
 import { proveSlow } from '../lib/prove/attack/slow.ts'
 import { proveTls } from '../lib/prove/attack/tls.ts'
@@ -21,6 +22,7 @@ export async function prove(prover: Prover): Promise<Proof> {
   for (const each of [
     proveExpressions,
     proveParsers,
+    proveReplies,
     proveSessions,
     proveModifiers,
     proveSlow,

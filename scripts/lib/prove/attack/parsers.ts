@@ -23,6 +23,7 @@ import { parsePathArgument } from '../../../../src/smtp/server/path.ts'
 import { parsePolicy, policyId } from '../../../../src/transport/mta-sts/policy.ts'
 import type { Proof, Prover } from '../part.ts'
 import { type Random, randomOf } from '../random.ts'
+import { altered } from './altered.ts'
 
 interface Parser {
   readonly name: string
@@ -235,38 +236,6 @@ function failure(parser: Parser, text: string): string | null {
     const isFault = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
     return isFault ? `${error.name}: ${error.message}\n${error.stack?.split('\n')[1]}` : null
   }
-}
-
-function altered(seed: string, random: Random): string {
-  let text = seed
-  for (let n = 1 + random.below(4); n > 0; n--) {
-    const at = random.below(text.length + 1)
-    const length = random.below(8)
-    const piece = text.slice(at, at + length)
-    const instead = random.pick([
-      '',
-      piece.repeat(1 + random.below(40)),
-      String.fromCharCode(random.below(256)),
-      random.pick([
-        '\0',
-        '\r',
-        '\n',
-        '"',
-        '\\',
-        '(',
-        '<',
-        '\xff\xff\xff\xff',
-        '999999999999',
-        '-1',
-        '__proto__',
-        '%',
-        '=',
-      ]),
-      [...piece].reverse().join(''),
-    ])
-    text = text.slice(0, at) + instead + text.slice(at + length)
-  }
-  return text
 }
 
 type Shape = (length: number) => string
