@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os'
 import type { Clock } from '../clock.ts'
 import type { Config, Listener } from '../config/index.ts'
 import type { Log } from '../log.ts'
+import type { OnFreed } from '../mail/content.ts'
 import { reply } from '../mail/reply.ts'
 import type { Metrics } from '../metrics.ts'
 import { createTlsContexts, type TlsContexts } from '../net/tls.ts'
@@ -20,6 +21,7 @@ interface Seams {
   readonly log: Log
   readonly metrics: Metrics
   readonly clock: Clock
+  readonly freed?: OnFreed
 }
 
 interface Open {
@@ -85,13 +87,14 @@ export class Listeners {
   }
 
   async #listen(listener: Listener, config: Config, tls: TlsContexts | null): Promise<Open> {
-    const { log, clock } = this.#seams
+    const { log, clock, freed } = this.#seams
     const server = createSmtpServer({
       ...this.#options(listener, config, tls),
       proxies: listener.proxies,
       handler: () => this.#handle(listener),
       log,
       clock,
+      ...(freed && { freed }),
     })
     const bound = await bind(server, listener)
     log.info({ ...bound, tls: listener.tls }, 'listening')

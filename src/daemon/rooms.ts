@@ -11,6 +11,7 @@ import type { Chain } from '../inspect/chain.ts'
 import { WorkerPool } from '../inspect/pool/pool.ts'
 import type { Ledger } from '../ledger/contract.ts'
 import { openLedger } from '../ledger/open.ts'
+import type { OnFreed } from '../mail/content.ts'
 import type { Resolver } from '../net/dns.ts'
 import { createResolver } from '../net/dns-resolver.ts'
 import type { LogSink } from '../observe/log.ts'
@@ -38,6 +39,8 @@ import { tellingDeferrals, tellingHolds, watchOptions } from './watch.ts'
 export interface Outside {
   readonly sink: LogSink
   readonly clock: Clock
+  /** For tests: memory of content that will be used again. */
+  readonly freed?: OnFreed
 }
 
 /** The rooms of a running relay. */
@@ -62,13 +65,13 @@ export interface Rooms {
 }
 
 /** Opens everything that a relay is made of, in an order in which each finds what it needs. Nothing listens yet. */
-export async function openRooms(config: Config, { sink, clock }: Outside): Promise<Rooms> {
+export async function openRooms(config: Config, { sink, clock, freed }: Outside): Promise<Rooms> {
   const metrics = createMetrics({ process: true })
   const seams = { log: sink.log, metrics, clock }
   await makeFolder(config.state.dir, 0o750)
   // First the spool: on a full disk it can make room for the others
   const journalAfter = lookForLoss(config, seams.log) ?? 0
-  const spool = await openSpool({ ...(await spoolOptions(config)), journalAfter }, seams)
+  const spool = await openSpool({ ...(await spoolOptions(config)), ...(freed && { freed }), journalAfter }, seams)
   const watch = await openWatch(join(config.state.dir, 'alarms.json'), watchOptions(config), seams)
   const { alarms } = watch
   const ledger = await openLedger(ledgerOptions(config, seams.log), { ...seams, alarms })
@@ -105,7 +108,7 @@ export async function openRooms(config: Config, { sink, clock }: Outside): Promi
     recipientLookup: deliver,
     names: dnsNames(resolver),
   })
-  const listeners = new Listeners(() => accept.handler(), seams)
+  const listeners = new Listeners(() => accept.handler(), { ...seams, ...(freed && { freed }) })
   const publisher = new Publisher(seams)
   const beside = { metrics, ledger, spool, certificates, resolver, transport, pool, watch, ownMail }
   return { ...beside, deliver, reporting, chain, heldCheck, recipients, accept, listeners, publisher }

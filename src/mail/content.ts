@@ -14,6 +14,12 @@ export interface Content {
   stream(how?: 'lent'): AsyncIterable<Buffer>
 }
 
+/**
+ * Told of memory whose loan has ended, before anybody else uses it. For tests, which overwrite it at once: then
+ * whoever looks at it still is found out, and not only where another message happens to come in between.
+ */
+export type OnFreed = (memory: Buffer) => void
+
 /** Content that lies in memory. */
 export function memoryContent(bytes: Buffer): Content {
   return {

@@ -25,10 +25,12 @@ export class Contents {
   readonly #place: ContentPlace
 
   constructor(settings: SpoolSettings, now: () => number, lastId: number, onError: (error: unknown) => void) {
+    const { freed = () => {} } = settings
     this.#place = {
+      freed,
       folder: new ContentFolder(join(settings.path, 'content'), now, lastId),
-      buffers: new ContentBuffers(settings.writeBufferBytes),
-      readBuffers: new ContentBuffers(settings.readBufferBytes),
+      buffers: new ContentBuffers(settings.writeBufferBytes, freed),
+      readBuffers: new ContentBuffers(settings.readBufferBytes, freed),
       inRowBytes: settings.contentInRowBytes,
       outgrown: [],
       onError,

@@ -1,4 +1,5 @@
 import type { CrashSpec } from '../db/crash.ts'
+import type { OnFreed } from '../mail/content.ts'
 
 /** How a spool is kept. Sizes are bytes. */
 export interface SpoolOptions {
@@ -28,9 +29,13 @@ export interface SpoolOptions {
   readonly journalAfter?: number
   /** For tests of durability: end at a named point of a commit (`commit.before`, `commit.after`, `reply.before`). */
   readonly crash?: CrashSpec
+  /** For tests: memory of content that will be used again. */
+  readonly freed?: OnFreed
 }
 
-export type SpoolSettings = Required<Omit<SpoolOptions, 'crash'>> & Pick<SpoolOptions, 'crash'>
+type ForTests = 'crash' | 'freed'
+
+export type SpoolSettings = Required<Omit<SpoolOptions, ForTests>> & Pick<SpoolOptions, ForTests>
 
 const MIB = 1024 * 1024
 
@@ -46,6 +51,6 @@ export const SPOOL_DEFAULTS = {
   cacheBytes: 32 * MIB,
   walBytes: 16 * MIB,
   journalAfter: 0,
-} as const satisfies Omit<Required<SpoolOptions>, 'path' | 'crash'>
+} as const satisfies Omit<Required<SpoolOptions>, 'path' | ForTests>
 
 export const settings = (options: SpoolOptions): SpoolSettings => ({ ...SPOOL_DEFAULTS, ...options })

@@ -114,9 +114,10 @@ export class WireConnection extends SMTPConnection implements Line {
 
   /** What comes in clear is read into a buffer that all connections share. */
   #lend(): void {
-    const socket = this._socket
     const { buffer } = this.#server
-    readInto(socket, buffer, (length) => this.#take(buffer.subarray(0, length)))
+    const parser = this._parser
+    // Once the parser is another, TLS reads the socket. What would come in clear all the same is not part of that
+    readInto(this._socket, buffer, (length) => this._parser !== parser || this.#take(buffer.subarray(0, length)))
   }
 
   /** Only what is read at once may lie in the shared buffer. */
@@ -124,6 +125,7 @@ export class WireConnection extends SMTPConnection implements Line {
     const parser = this._parser
     if (parser === false || parser.isClosed) return true
     parser.write(parser.writableLength > 0 ? Buffer.from(chunk) : chunk)
+    this.#server.settings.options.freed?.(chunk)
     this.#paused = parser === this._parser && this.#isFull(parser)
     return !this.#paused
   }

@@ -1,6 +1,7 @@
 import type { SecureContext, TLSSocket } from 'node:tls'
 import type { Clock } from '../../clock.ts'
 import type { Log } from '../../log.ts'
+import type { OnFreed } from '../../mail/content.ts'
 import type { Recipient, ReversePath } from '../../mail/envelope.ts'
 import type { Reply } from '../../mail/reply.ts'
 
@@ -169,6 +170,8 @@ export interface SmtpServerOptions {
   readonly earlyTalk?: 'refuse' | 'allow'
   /** Addresses whose connections begin with a PROXY protocol header (version 1). Default none. Fixed when the server is made. */
   readonly proxies?: readonly string[]
+  /** For tests: memory that the next read of any connection will use. */
+  readonly freed?: OnFreed
   readonly log: Log
   readonly clock: Clock
 }

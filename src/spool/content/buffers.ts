@@ -1,3 +1,5 @@
+import type { OnFreed } from '../../mail/content.ts'
+
 const LARGEST = 262_144
 const SMALLEST = 16_384
 // Writers have two each: one fills while the other is written
@@ -9,12 +11,14 @@ const KEEP = 64
  * call is worth its while, smaller when many do, so that together they stay within their budget.
  */
 export class ContentBuffers {
+  readonly freed: OnFreed
   readonly #budget: number
   readonly #free: Buffer[] = []
   #used = 0
 
-  constructor(budgetBytes: number) {
+  constructor(budgetBytes: number, freed: OnFreed = () => {}) {
     this.#budget = budgetBytes
+    this.freed = freed
   }
 
   take(): Buffer {
@@ -26,6 +30,7 @@ export class ContentBuffers {
 
   give(buffer: Buffer): void {
     this.#used--
+    this.freed(buffer)
     if (buffer.length === LARGEST && this.#free.length < KEEP) this.#free.push(buffer)
   }
 

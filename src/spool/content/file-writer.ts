@@ -1,3 +1,4 @@
+import type { OnFreed } from '../../mail/content.ts'
 import { contentSum } from '../checksum.ts'
 import { SpoolUnavailable } from '../contract.ts'
 import type { StoredFile } from '../encode.ts'
@@ -14,6 +15,7 @@ export interface ContentPlace {
   readonly inRowBytes: number
   /** Buffers of that length that content outgrew, for others. */
   readonly outgrown: Buffer[]
+  readonly freed: OnFreed
   /** Told of each failed write. */
   readonly onError: (error: unknown) => void
 }
@@ -46,8 +48,9 @@ export class FileWriter {
     this.#buffer = place.buffers.take()
     this.#opened = place.folder.create()
     this.#opened.catch((error: unknown) => this.#fail(error))
-    // At least as long as a buffer is when many write at once, so this may start a first write
-    this.write(head)
+    // Longer than a buffer is when many write at once, so this may start writes. What becomes of them, the next call hears
+    const more = this.write(head)
+    if (more !== true) more.catch(() => {})
   }
 
   /** Copies the chunk. A promise where a whole stretch waits for the one that is being written. */

@@ -31,7 +31,10 @@ const newBuffer = (): Buffer => Buffer.allocUnsafeSlow(READ_BYTES)
 async function* lend(path: string, whole: Whole, buffers: ContentBuffers): AsyncGenerator<Buffer> {
   const buffer = buffers.take()
   try {
-    yield* readFile(path, whole, () => buffer)
+    yield* readFile(path, whole, () => {
+      buffers.freed(buffer)
+      return buffer
+    })
   } finally {
     buffers.give(buffer)
   }

@@ -112,7 +112,8 @@ export class SpoolWriter implements ContentWriter {
 
   /** The file has a copy. */
   #giveBack(): void {
-    const { inRowBytes, outgrown } = this.#place
+    const { inRowBytes, outgrown, freed } = this.#place
+    freed(this.#memory)
     if (this.#memory.length === HEAD_ROOM + inRowBytes && outgrown.length < KEEP) outgrown.push(this.#memory)
     this.#memory = NOTHING
   }
