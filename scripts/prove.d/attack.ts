@@ -2,6 +2,7 @@ import { proveDependencies } from '../lib/prove/attack/dependencies.ts'
 import { proveExpressions } from '../lib/prove/attack/expressions.ts'
 import { proveModifiers } from '../lib/prove/attack/modifiers.ts'
 import { proveParsers } from '../lib/prove/attack/parsers.ts'
+import { proveProxyHeader } from '../lib/prove/attack/proxy-header.ts'
 import { proveReplies } from '../lib/prove/attack/replies.ts'
 import { proveSessions } from '../lib/prove/attack/sessions.ts'
 import { proveSlow } from '../lib/prove/attack/slow.ts'
@@ -23,6 +24,7 @@ export async function prove(prover: Prover): Promise<Proof> {
     proveExpressions,
     proveParsers,
     proveReplies,
+    proveProxyHeader,
     proveSessions,
     proveModifiers,
     proveSlow,

@@ -13,6 +13,7 @@ import type {
   WireRemote,
 } from './contract.ts'
 import { mergeLimits } from './limits.ts'
+import { type ProxiedFrom, readProxyHeader } from './proxy-header.ts'
 import { FAILED, wireText } from './replies.ts'
 
 // How often the clock is looked at, for all connections in turn: none has a timer of its own
@@ -33,7 +34,7 @@ export function createSmtpServer(options: SmtpServerOptions): SmtpServer {
   }
 }
 
-/** The library keeps the listening socket, the PROXY header, and what a handshake needs; the rest is replaced. */
+/** The library keeps the listening socket, and what a handshake needs; the rest is replaced. */
 export class WireServer extends SMTPServer {
   /** Shared with every connection, so that a change reaches all. */
   readonly settings: { options: SmtpServerOptions }
@@ -115,7 +116,7 @@ export class WireServer extends SMTPServer {
 
   override _handleProxy(socket: Socket, callback: (error: Error | null, given?: Given) => void): void {
     if (!this._expectsProxyHeader(socket)) callback(null)
-    else super._handleProxy(socket, (error, given?: Given) => callback(error, given && behindProxy(given)))
+    else readProxyHeader(socket, (error, from) => callback(error, from && behindProxy(from)))
   }
 
   override connect(socket: Socket, given?: SMTPConnectionOptions | null): void {
@@ -231,7 +232,11 @@ function whence(socket: Socket, given?: SMTPConnectionOptions | null): WireRemot
 const UNSPECIFIED = '0.0.0.0'
 
 /** `PROXY UNKNOWN` does not say who connects. The proxy's own address must not stand for them: it may be a client's. */
-const behindProxy = (given: Given): Given => (given.remoteAddress ? given : { ...given, remoteAddress: UNSPECIFIED })
+const behindProxy = ({ remoteAddress, remotePort }: ProxiedFrom): Given => ({
+  id: '',
+  remotePort,
+  remoteAddress: remoteAddress === '' ? UNSPECIFIED : remoteAddress,
+})
 
 const MAPPED = '::ffff:'
 
