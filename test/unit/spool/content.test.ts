@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Content, memoryContent, readAll } from '../../../src/mail/content.ts'
@@ -122,6 +122,18 @@ test('When put fails, the content is still the caller’s, to put again or to di
   await assert.rejects(spool.put(wrong, [deliver('a.test')]), { name: 'SpoolUnavailable' })
   await spool.put({ ...wrong, receivedAt: START }, [deliver('a.test')])
   assert.equal(files(path).length, 1)
+})
+
+test('A first write that fails is told to who writes on, and to nobody else.', async (t) => {
+  // As small as buffers become when many write at once: what was in memory fills several
+  const { spool, path } = await openTestSpool(t, { writeBufferBytes: 1 })
+  rmSync(join(path, 'content'), { recursive: true })
+  writeFileSync(join(path, 'content'), 'in its place')
+  const writer = spool.receive()
+  writer.write(randomBytes(65_536))
+  await assert.rejects(async () => writer.write(randomBytes(100)), { name: 'SpoolUnavailable' })
+  assert.throws(() => writer.write(randomBytes(100)), { name: 'SpoolUnavailable' })
+  await writer.discard()
 })
 
 test('Many large messages at once stay within the memory for write buffers.', async (t) => {

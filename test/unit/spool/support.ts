@@ -38,6 +38,9 @@ export class TestClock implements Clock {
   }
 }
 
+/** Who looks at memory after its loan sees this. */
+const overwrite = (memory: Buffer) => void memory.fill(0xa5)
+
 export const seams = { log: silentLog, metrics: noMetrics, clock: systemClock }
 
 export interface Opened {
@@ -52,7 +55,7 @@ export interface Opened {
 export async function openTestSpool(scope: Scope, options: Partial<SpoolOptions> = {}): Promise<Opened> {
   const path = options.path ?? temporaryFolder(scope, 'spool')
   const clock = new TestClock()
-  const all: SpoolOptions = { reserveBytes: 0, ballastBytes: 0, ...options, path }
+  const all: SpoolOptions = { reserveBytes: 0, ballastBytes: 0, freed: overwrite, ...options, path }
   const open = () => openSpool(all, { log: silentLog, metrics: noMetrics, clock })
   const opened = {
     spool: await open(),

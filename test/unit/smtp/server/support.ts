@@ -65,6 +65,8 @@ export async function startWire(scope: Scope, options: WireOptions = {}): Promis
     tls: { mode: 'none' },
     log,
     clock,
+    // Who looks at memory after its loan sees this
+    freed: (memory) => memory.fill(0xa5),
     handler: admit ?? (() => ({ ...recorder(seen, sink ?? {}), ...handler })),
     ...rest,
   })
