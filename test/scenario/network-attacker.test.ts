@@ -97,7 +97,8 @@ test('Two domains share an exchanger that is proven: their mail goes over connec
   const { cipher, protocol, ...tls } = secure.fields.tls as Record<string, unknown>
   assert.deepEqual(tls, { fingerprint: GOOD.fingerprint, verified: true })
   assert.deepEqual([typeof cipher, protocol], ['string', 'TLSv1.3'])
-  assert.deepEqual(all.relay.alarms, [])
+  // The first success ends what an earlier run may have raised
+  assert.ok(all.relay.alarms.every(({ is }) => is === 'cleared'))
 })
 
 test('An attacker who strips STARTTLS reads no byte of a message for a secure domain.', async (t) => {

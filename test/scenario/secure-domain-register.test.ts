@@ -7,6 +7,7 @@ import { Daemon, startDaemon } from '../support/daemon.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { freePort } from '../support/ports.ts'
 import type { Finished } from '../support/process.ts'
+import { waitFor } from '../support/wait.ts'
 import { HEADER, line } from '../unit/config/secure-domains/support.ts'
 
 // The register of secure domains as an operator keeps it: with the real command and the real daemon.
@@ -230,7 +231,7 @@ test('A register that was cut short is not taken by a reload; what is asked for 
   write(valid('a.test'), royal({ 'min-tls': 'TLSv1.2' }))
   const covered = await daemon.cli('reload')
   assert.equal(covered.code, 0, 'a name that an entry above covers may lose its own')
-  assert.match(daemon.log, /asks for less than before/)
+  await waitFor(() => daemon.log.includes('asks for less than before'), { what: 'the line in the log' })
   assert.match(daemon.log, /royal\.test: min-tls: TLSv1\.3 becomes TLSv1\.2/)
 
   write(valid('a.test'), royal({ status: 'retired' }))
