@@ -53,7 +53,7 @@ export function readKept(stateDir: string): ReadKept {
     return { is: 'kept', kept: checked(JSON.parse(readFileSync(file, 'utf8'))) }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return code === 'ENOENT' ? { is: 'none' } : { is: 'unreadable', why: message }
+    return code === 'ENOENT' || code === 'ENOTDIR' ? { is: 'none' } : { is: 'unreadable', why: message }
   }
 }
 
