@@ -34,6 +34,10 @@ export const METRICS = {
     help: 'Requests to the listener of our MTA-STS policies, by HTTP status.',
     labels: ['status'],
   },
+  postern_mta_sts_damaged_total: {
+    type: 'counter',
+    help: 'Kept MTA-STS policies of others that were found damaged at a start.',
+  },
   postern_connections: { type: 'gauge', help: 'Open connections of a listener.', labels: ['listener'] },
   postern_relayed_total: {
     type: 'counter',

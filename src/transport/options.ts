@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { SecureRegister } from '../mail/secure-domain.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Resolver } from '../net/dns.ts'
 import type { ClearTextException } from './exceptions.ts'
 import type { StsOptions } from './mta-sts/policies.ts'
@@ -28,6 +29,7 @@ export interface TransportDeps {
   readonly resolver: Resolver
   readonly clock: Clock
   readonly log: Log
+  readonly metrics?: Metrics
 }
 
 export const DECISION_MS = 60_000

@@ -11,7 +11,7 @@ import type { Inquiry } from './inquiry.ts'
 import { namesExchanger } from './mta-sts/policy.ts'
 import { MAX_HOSTS } from './options.ts'
 import { registerRule } from './register-rule.ts'
-import { eachHost, type Rule, silent } from './rule.ts'
+import { eachHost, type Rule, type Saying, silent } from './rule.ts'
 
 /** RFC 8689 section 4.2.1: authenticated hosts, and a certificate that DANE or an authority vouches for. */
 const requireTlsRule: Rule = {
@@ -85,6 +85,7 @@ const mtaStsRule: Rule = {
   async say(inquiry) {
     const sts = await inquiry.sts()
     const trouble = sts.trouble === null ? '' : ` (${sts.trouble.text})`
+    if (sts.is === 'none' && sts.lost) return lostPolicy(inquiry.question.domain, `${sts.why}${trouble}`)
     if (sts.is === 'none') return silent(`no policy: ${sts.why}${trouble}`)
     const { mode } = sts.policy
     const says = `policy ${sts.id}, mode ${mode}, until ${new Date(sts.expiresAt).toISOString()}${trouble}`
@@ -95,6 +96,13 @@ const mtaStsRule: Rule = {
     return { says, demands }
   },
 }
+
+/** It may have been one to be enforced. */
+const lostPolicy = (domain: string, why: string): Saying => ({
+  says: `policy lost: ${why}`,
+  demands: null,
+  stopped: { text: `the MTA-STS policy of ${domain} is not known: ${why}`, status: '4.7.5' },
+})
 
 /** Lifts what a route asks for, and nothing above it. */
 const exceptionRule: Rule = {

@@ -1,9 +1,10 @@
 import type { Clock } from '../../clock.ts'
 import type { Log } from '../../log.ts'
+import type { Metrics } from '../../metrics.ts'
 import type { Resolver } from '../../net/dns.ts'
 import { type Fetched, type FetchOptions, fetchPolicy, type Trouble } from './fetch.ts'
 import { policyId, type StsPolicy } from './policy.ts'
-import type { KeptPolicy, PolicyStore } from './store.ts'
+import { type KeptPolicy, keyOf, type PolicyStore } from './store.ts'
 
 export interface StsOptions extends FetchOptions {
   /** Policies that are kept at the most; the one that was not used longest goes first. */
@@ -14,6 +15,8 @@ export interface StsOptions extends FetchOptions {
   readonly sweepMs: number
   /** Policies that no mail asked for this long are no longer fetched anew. */
   readonly forgetMs: number
+  /** How long after a start no mail goes out to a domain whose kept policy turned out to be damaged and cannot be fetched. */
+  readonly lostMs: number
 }
 
 export const STS_DEFAULTS: StsOptions = {
@@ -26,6 +29,7 @@ export const STS_DEFAULTS: StsOptions = {
   retryMs: 300_000,
   sweepMs: 3_600_000,
   forgetMs: 30 * 86_400_000,
+  lostMs: 4 * 3_600_000,
 }
 
 /** What is known of a domain's policy. `trouble`: something failed on the way, whether or not an older policy helps. */
@@ -37,14 +41,22 @@ export type StsAnswer =
       readonly expiresAt: number
       readonly trouble: Trouble | null
     }
-  | { readonly is: 'none'; readonly why: string; readonly trouble: Trouble | null }
+  | {
+      readonly is: 'none'
+      readonly why: string
+      readonly trouble: Trouble | null
+      /** There was one, which may have been in force, and nobody knows what it said: nothing may go out for now. */
+      readonly lost?: true
+    }
 
 interface Seams {
   readonly resolver: Resolver
   readonly clock: Clock
   readonly log: Log
+  readonly metrics?: Metrics
 }
 
+const MOST_TOLD = 20
 const LONGEST_REFRESH_MS = 7 * 86_400_000
 
 /** Policies of domains: looked up, fetched, kept over restarts, and fetched anew before they end. */
@@ -57,6 +69,8 @@ export class StsPolicies {
   readonly #underWay = new Map<string, Promise<Fetched>>()
   /** By domain: the last fetch that failed. */
   readonly #failures = new Map<string, { readonly at: number; readonly trouble: Trouble }>()
+  /** By key of the domain: until when a policy that was kept, and is damaged, is missed. */
+  readonly #lost = new Map<string, number>()
   #sweeping: Promise<void> = Promise.resolve()
   #cancel = () => {}
   #closed = false
@@ -69,11 +83,25 @@ export class StsPolicies {
 
   static async open(options: StsOptions, store: PolicyStore, seams: Seams): Promise<StsPolicies> {
     const policies = new StsPolicies(options, store, seams)
-    const kept = await store.load()
-    for (const policy of kept.sort((a, b) => a.usedAt - b.usedAt)) policies.#kept.set(policy.domain, policy)
+    const { kept, damaged } = await store.load()
+    policies.#missAll(damaged)
+    for (const policy of kept.toSorted((a, b) => a.usedAt - b.usedAt)) policies.#kept.set(policy.domain, policy)
     await policies.#bound()
     policies.#sweepLater()
     return policies
+  }
+
+  /** It cannot be told by themselves whose they were: their names say so once mail asks for a domain. */
+  #missAll(damaged: readonly string[]): void {
+    if (damaged.length === 0) return
+    const { clock, log, metrics } = this.#seams
+    for (const key of damaged) this.#lost.set(key, clock.now() + this.#options.lostMs)
+    metrics?.count('postern_mta_sts_damaged_total', {}, damaged.length)
+    const files = damaged.slice(0, MOST_TOLD)
+    log.warn(
+      { count: damaged.length, files },
+      'kept MTA-STS policies are damaged: mail waits until they were fetched anew',
+    )
   }
 
   get size(): number {
@@ -84,6 +112,7 @@ export class StsPolicies {
   async of(domain: string): Promise<StsAnswer> {
     const answer = await this.#seams.resolver.resolveTxt(`_mta-sts.${domain}`)
     const kept = this.#use(domain)
+    if (kept === null && this.#lost.has(keyOf(domain))) return this.#recovered(domain, answer)
     // RFC 8461 section 3.1: what is kept counts on, whatever becomes of the record: an attacker may have taken it away
     if (answer.is === 'failed')
       return this.#from(
@@ -102,6 +131,24 @@ export class StsPolicies {
     if (!fetched.ok) return this.#from(kept, fetched.trouble, 'its policy cannot be had')
     const fresh = await this.#keep(domain, id, fetched.policy)
     return { is: 'policy', policy: fetched.policy, id, expiresAt: expiryOf(fresh), trouble: null }
+  }
+
+  /**
+   * Fetches what was lost, whatever the record says: who took it away would otherwise have what the kept policy was to
+   * prevent. Where it cannot be had, nothing may go out for a while, and then it is forgotten.
+   */
+  async #recovered(domain: string, answer: Awaited<ReturnType<Resolver['resolveTxt']>>): Promise<StsAnswer> {
+    const id = answer.is === 'found' ? policyId(answer.records) : null
+    const found = await this.#fetched(domain, id ?? '', null)
+    if (found.is === 'policy') return found
+    const key = keyOf(domain)
+    if (this.#seams.clock.now() < (this.#lost.get(key) ?? 0)) {
+      return { ...found, why: 'the one that was kept is damaged, and cannot be fetched', lost: true }
+    }
+    this.#lost.delete(key)
+    this.#seams.log.warn({ domain }, 'a damaged MTA-STS policy could not be fetched for long, and is forgotten')
+    await this.#stored(() => this.#store.remove(domain))
+    return found
   }
 
   #from(kept: KeptPolicy | null, trouble: Trouble | null, why: string): StsAnswer {
@@ -151,6 +198,7 @@ export class StsPolicies {
     const fresh = { domain, id, policy, fetchedAt: now, usedAt }
     this.#kept.delete(domain)
     this.#kept.set(domain, fresh)
+    this.#lost.delete(keyOf(domain))
     await this.#stored(() => this.#store.save(fresh))
     await this.#bound()
     return fresh

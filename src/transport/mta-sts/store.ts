@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder, syncFolder } from '../../db/folder.ts'
 import type { StsPolicy } from './policy.ts'
 
 /** A policy as it is kept. */
@@ -14,36 +15,50 @@ export interface KeptPolicy {
   readonly usedAt: number
 }
 
+export interface LoadedPolicies {
+  /** What was kept and can still be read. */
+  readonly kept: readonly KeptPolicy[]
+  /** By `keyOf` their domain: what was kept and cannot be read any more. */
+  readonly damaged: readonly string[]
+}
+
 /** Where policies outlive a restart. */
 export interface PolicyStore {
-  /** Everything that was kept and can still be read. */
-  load(): Promise<KeptPolicy[]>
+  load(): Promise<LoadedPolicies>
+  /** On stable storage when it resolves. */
   save(policy: KeptPolicy): Promise<void>
   remove(domain: string): Promise<void>
 }
 
 const LONGEST_FILE = 131_072
+const SUFFIX = '.json'
+
+/** What stands for a domain where a policy is kept: of a file that is damaged, it is still known whose it was. */
+export const keyOf = (domain: string): string => createHash('sha256').update(domain).digest('hex')
 
 /** A file each, written beside its place and moved into it: a crash leaves the old one or the new one. */
 export function folderStore(folder: string): PolicyStore {
-  const fileOf = (domain: string) => join(folder, `${createHash('sha256').update(domain).digest('hex')}.json`)
+  const fileOf = (domain: string) => join(folder, `${keyOf(domain)}${SUFFIX}`)
   return {
     async load() {
-      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await makeFolder(folder, 0o700)
       const names = await readdir(folder)
       const half = names.filter((name) => name.endsWith('.new'))
       await Promise.all(half.map((name) => rm(join(folder, name), { force: true })))
       const kept: KeptPolicy[] = []
-      for (const name of names) {
-        const policy = name.endsWith('.json') ? await readKept(join(folder, name)) : null
+      const damaged: string[] = []
+      for (const name of names.filter((each) => each.endsWith(SUFFIX))) {
+        const policy = await readKept(join(folder, name))
         if (policy !== null) kept.push(policy)
+        else damaged.push(name.slice(0, -SUFFIX.length))
       }
-      return kept
+      return { kept, damaged }
     },
     async save(policy) {
       const file = fileOf(policy.domain)
       await writeWhole(`${file}.new`, JSON.stringify(policy))
       await rename(`${file}.new`, file)
+      await syncFolder(folder)
     },
     remove: (domain) => rm(fileOf(domain), { force: true }),
   }
@@ -59,11 +74,11 @@ async function writeWhole(file: string, text: string): Promise<void> {
   }
 }
 
-/** Null for what is damaged: it will be fetched anew. */
+/** Null for what is damaged. */
 async function readKept(file: string): Promise<KeptPolicy | null> {
   try {
-    const text = await readFile(file, 'utf8')
-    return text.length > LONGEST_FILE ? null : checked(JSON.parse(text))
+    const { size } = await stat(file)
+    return size > LONGEST_FILE ? null : checked(JSON.parse(await readFile(file, 'utf8')))
   } catch {
     return null
   }
@@ -79,4 +94,8 @@ function checked(found: KeptPolicy): KeptPolicy | null {
 }
 
 /** Keeps nothing beyond the process. */
-export const noStore: PolicyStore = { load: async () => [], save: async () => {}, remove: async () => {} }
+export const noStore: PolicyStore = {
+  load: async () => ({ kept: [], damaged: [] }),
+  save: async () => {},
+  remove: async () => {},
+}

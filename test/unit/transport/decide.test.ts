@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { silentLog } from '../../../src/log.ts'
 import { EMPTY_REGISTER, registerOf, type SecureDomain } from '../../../src/mail/secure-domain.ts'
 import type { PathQuestion } from '../../../src/transport/contract.ts'
+import { keyOf } from '../../../src/transport/mta-sts/store.ts'
 import { openTransport, type TransportOptions } from '../../../src/transport/open.ts'
 import { makeAuthority } from '../../support/authority.ts'
 import { manualClock } from '../../support/clock.ts'
+import { temporaryFolder } from '../../support/folder.ts'
 import { policyText, startPolicyHost } from '../../support/policy-host.ts'
 import { type Zone, zoneResolver } from '../../support/zone.ts'
 
@@ -49,6 +53,7 @@ const entry = (change: Partial<SecureDomain> = {}): SecureDomain => ({
 interface Setting extends Partial<TransportOptions> {
   readonly policy?: string
   readonly withoutDnssec?: boolean
+  readonly folder?: string
 }
 
 async function open(
@@ -440,6 +445,21 @@ describe('the key of a decision', () => {
       keyOf(t, { ...one, routeTls: { mode: 'opportunistic', verify: false, options: { ca: Buffer.from('y') } } }),
     ])
     assert.equal(new Set(keys).size, keys.length)
+  })
+})
+
+describe('a kept policy that is damaged', () => {
+  it('stops mail to its domain, and to no other, while it cannot be fetched anew', async (t) => {
+    const folder = temporaryFolder(t, 'mta-sts')
+    writeFileSync(join(folder, `${keyOf('sts.test')}.json`), '{"domain":"sts.te')
+    const { transport, clock } = await open(t, { policy: 'no policy', folder })
+    const decide = () => transport.decide(ask('sts.test', ['mx.sts.test']))
+    const { stopped, source } = await decide()
+    assert.deepEqual([source, stopped?.status], ['mta-sts', '4.7.5'])
+    assert.match(stopped?.text ?? '', /the MTA-STS policy of sts\.test is not known: the one that was kept is damaged/)
+    assert.equal((await transport.decide(ask('plain.test', ['mx.plain.test']))).stopped, null)
+    clock.advance(DAY_MS)
+    assert.equal((await decide()).stopped, null)
   })
 })
 

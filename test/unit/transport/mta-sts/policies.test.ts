@@ -3,6 +3,7 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { silentLog } from '../../../../src/log.ts'
+import { noMetrics } from '../../../../src/metrics.ts'
 import { STS_DEFAULTS, type StsOptions, StsPolicies } from '../../../../src/transport/mta-sts/policies.ts'
 import { folderStore } from '../../../../src/transport/mta-sts/store.ts'
 import { makeAuthority } from '../../../support/authority.ts'
@@ -27,8 +28,16 @@ async function setUp(t: TestContext, options: Partial<StsOptions> = {}) {
   const clock = manualClock(Date.now())
   const folder = temporaryFolder(t, 'mta-sts')
   const all = { ...STS_DEFAULTS, port: host.port, authorities: [authority.alone], allowLoopback: true, ...options }
+  const log: string[] = []
+  const counted: number[] = []
+  const seams = {
+    resolver,
+    clock,
+    log: { ...silentLog, warn: (_: object, text: string) => void log.push(text) },
+    metrics: { ...noMetrics, count: (_: string, __?: object, by = 1) => void counted.push(by) },
+  }
   const open = async () => {
-    const policies = await StsPolicies.open(all, folderStore(folder), { resolver, clock, log: silentLog })
+    const policies = await StsPolicies.open(all, folderStore(folder), seams)
     t.after(() => policies.close())
     return policies
   }
@@ -36,7 +45,7 @@ async function setUp(t: TestContext, options: Partial<StsOptions> = {}) {
     const record = txt[`_mta-sts.${domain}`]
     if (record) record.txt = id === null ? [] : [`v=STSv1; id=${id}`]
   }
-  return { host, resolver, clock, folder, open, publish }
+  return { host, resolver, clock, folder, log, counted, open, publish }
 }
 
 const mode = (answer: Awaited<ReturnType<StsPolicies['of']>>): string =>
@@ -152,6 +161,44 @@ describe('MTA-STS policies', () => {
     assert.equal(mode(await (await open()).of('a.test')), 'enforce')
     assert.equal(host.asked.length, 2)
     assert.equal(readdirSync(folder).length, 1)
+  })
+
+  it('that are damaged are missed: nothing goes out before they were fetched, whatever became of the record', async (t) => {
+    const { host, resolver, folder, clock, log, counted, open, publish } = await setUp(t, { sweepMs: 100 * DAY_MS })
+    const first = await open()
+    await first.of('a.test')
+    await first.close()
+    const [file = ''] = readdirSync(folder)
+    const damage = () => writeFileSync(join(folder, file), '{"domain":"a.te')
+    const isLost = (answer: Awaited<ReturnType<StsPolicies['of']>>) => answer.is === 'none' && answer.lost === true
+
+    damage()
+    publish('a.test', null)
+    host.answer = (_, response) => void response.writeHead(500).end()
+    const second = await open()
+    assert.deepEqual(
+      [log, [...counted]],
+      [['kept MTA-STS policies are damaged: mail waits until they were fetched anew'], [1]],
+    )
+    assert.ok(isLost(await second.of('a.test')), 'neither record nor policy')
+    resolver.failing.add('txt _mta-sts.a.test')
+    assert.ok(isLost(await second.of('a.test')), 'the DNS fails')
+    resolver.failing.clear()
+    assert.equal(isLost(await second.of('b.test')), false, 'only the domain whose it was')
+    clock.advance(5 * MINUTE_MS)
+    host.answer = policyText('enforce', ['mx.a.test'], 7 * 86_400)
+    assert.equal(mode(await second.of('a.test')), 'enforce', 'though nobody publishes a record')
+    await second.close()
+    assert.equal(mode(await (await open()).of('a.test')), 'enforce', 'it lies there again')
+
+    damage()
+    host.answer = (_, response) => void response.writeHead(404).end()
+    const third = await open()
+    clock.advance(4 * 60 * MINUTE_MS - 1)
+    assert.ok(isLost(await third.of('a.test')))
+    clock.advance(1)
+    assert.equal(isLost(await third.of('a.test')), false, 'a domain that gave up its policy is not cut off for ever')
+    assert.deepEqual(readdirSync(folder), [])
   })
 
   it('are fetched anew before they end, as long as mail asks for them', async (t) => {
