@@ -18,6 +18,8 @@ export interface Accept {
   update(options: AcceptOptions, chain?: Chain): void
   /** Connections that were let in and are open. */
   connections(): number
+  /** What messages that are just arriving hold in memory, together. */
+  arrivingBytes(): number
 }
 
 /** Throws Error with a text for the operator if the options contradict each other. */
@@ -29,5 +31,6 @@ export function createAccept(options: AcceptOptions, ports: AcceptPorts): Accept
       core.policy = compilePolicy(next, chain)
     },
     connections: () => core.admission.total,
+    arrivingBytes: () => core.arriving.usedBytes,
   }
 }

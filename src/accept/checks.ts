@@ -4,6 +4,7 @@ import type { MailCommand } from '../smtp/server/contract.ts'
 import type { SpoolRoom } from '../spool/contract.ts'
 import { holdsRoute } from './addresses.ts'
 import type { Client } from './clients.ts'
+import type { ArrivalMemory } from './memory.ts'
 import type { Rates } from './options.ts'
 import type { Policy } from './policy.ts'
 import { isOurPostmaster, isOwnAddress } from './postmaster.ts'
@@ -29,6 +30,10 @@ export function checkRoom({ replies }: Policy, room: SpoolRoom): Refusal | null 
   if (room === 'open') return null
   return room === 'full' ? replies.noRoom : replies.broken
 }
+
+/** Whether there is memory for another message. */
+export const checkMemory = ({ options, replies }: Policy, arriving: ArrivalMemory): Refusal | null =>
+  arriving.hasRoom(options.limits.memoryBytes) ? null : replies.noMemory
 
 /** RFC 3207 section 4: a server may demand TLS before mail. */
 export function checkTls({ policy, client, tls: on }: Peer): Refusal | null {

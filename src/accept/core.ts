@@ -2,6 +2,7 @@ import { replyText } from '../mail/reply.ts'
 import { RateLimiter } from '../net/rate.ts'
 import type { HandlerReply, WireSession } from '../smtp/server/contract.ts'
 import { Admission } from './admission.ts'
+import { ArrivalMemory } from './memory.ts'
 import { Penalties } from './penalties.ts'
 import type { Policy } from './policy.ts'
 import type { AcceptPorts } from './ports.ts'
@@ -12,6 +13,7 @@ import type { Refusal } from './replies.ts'
 export class Core {
   readonly ports: AcceptPorts
   readonly admission = new Admission()
+  readonly arriving = new ArrivalMemory()
   readonly rates: RateLimiter
   readonly penalties: Penalties
   readonly recipients: Recipients

@@ -14,6 +14,7 @@ import type { ContentWriter, NewMessage, Stored } from '../spool/contract.ts'
 import { checkRoom, sizeLimit } from './checks.ts'
 import type { Core } from './core.ts'
 import { checkHeader, messageIdOf, missingFields } from './header-checks.ts'
+import type { HeldMemory } from './memory.ts'
 import { inOrderOfPut, type Judged, namesOf, type Part, partsOf, splitOf } from './parts.ts'
 import { planAll } from './plans.ts'
 import { receivedFacts } from './record.ts'
@@ -52,6 +53,7 @@ export class MessageSink implements DataSink {
   readonly #limit: number
   readonly #reader: HeaderReader
   readonly #writer: ContentWriter
+  readonly #held: HeldMemory
   /** Of what arrives, chunk by chunk: the thread is never kept for longer than the wire keeps it anyway. */
   readonly #hash = createHash('sha256')
   readonly #startedAt: number
@@ -67,12 +69,17 @@ export class MessageSink implements DataSink {
     this.#reader = new HeaderReader({ bytes: headerBytes, fields: headerFields })
     this.#startedAt = core.ports.clock.now()
     this.#writer = core.ports.spool.receive()
+    this.#held = core.arriving.open(peer.policy.options.limits)
   }
 
   write(chunk: Buffer): true | Promise<void> {
     if (this.#refusal !== null) return true
     if (this.#writer.size + chunk.length > this.#limit) {
       this.#giveUp(this.#replies.tooLarge)
+      return true
+    }
+    if (!this.#held.grow(chunk.length)) {
+      this.#giveUp(this.#replies.noMemory)
       return true
     }
     if (this.#reader.wanting) this.#reader.push(chunk)
@@ -98,6 +105,8 @@ export class MessageSink implements DataSink {
       // RFC 5321 section 4.2.5: without a safe message there is no 250
       this.#failed(error)
       return this.#refuse(this.#refusal ?? this.#replies.broken)
+    } finally {
+      this.#held.free()
     }
   }
 
@@ -292,6 +301,7 @@ export class MessageSink implements DataSink {
   }
 
   #discard(): void {
+    this.#held.free()
     this.#writer.discard().catch((error: unknown) => {
       this.#core.ports.log.warn({ err: error }, 'what a refused message left behind could not be removed')
     })

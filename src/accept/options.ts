@@ -123,6 +123,8 @@ export interface AcceptLimits {
   readonly hops: number
   /** Received fields of our own, likewise. */
   readonly ownHops: number
+  /** Bytes that all messages that are just arriving may hold in memory, together. */
+  readonly memoryBytes: number
   /** Sources that rates, penalties and recipients are remembered of. */
   readonly remembered: number
 }
@@ -166,6 +168,7 @@ export const DEFAULTS = {
     headerFields: 1000,
     hops: 100,
     ownHops: 3,
+    memoryBytes: 256 * 1024 * 1024,
     remembered: 100_000,
   },
   recipientCheck: { knownMs: 24 * HOUR, unknownMs: HOUR / 6, unavailable: 'accept' },

@@ -17,6 +17,7 @@ import type {
 import { recipientKey } from './addresses.ts'
 import { type Admitted, sourceKey } from './admission.ts'
 import {
+  checkMemory,
   checkRate,
   checkRelay,
   checkRoom,
@@ -102,7 +103,8 @@ export class AcceptSession implements SessionHandler {
       checkTls(peer) ??
       checkSender(peer, command) ??
       checkSize(peer, command.size, freeBytes?.() ?? null) ??
-      checkRoom(peer.policy, spool.room())
+      checkRoom(peer.policy, spool.room()) ??
+      checkMemory(peer.policy, this.#core.arriving)
     )
   }
 
@@ -218,7 +220,8 @@ export class AcceptSession implements SessionHandler {
   data(wire: WireSession, { rcptTo }: Transaction): DataSink | HandlerReply {
     const open = this.#transaction
     if (open === null) throw new Error('DATA without a transaction')
-    const refusal = checkRoom(open.peer.policy, this.#core.ports.spool.room())
+    const { policy } = open.peer
+    const refusal = checkRoom(policy, this.#core.ports.spool.room()) ?? checkMemory(policy, this.#core.arriving)
     if (refusal !== null) return this.#refuseMail(refusal, wire, open.mail)
     this.#transaction = null
     // made only where somebody listens to it: it costs more than all of our own checks

@@ -22,6 +22,7 @@ export function acceptOptions(config: Config): AcceptOptions {
       headerFields: limits.headerFields,
       hops: limits.hops,
       ownHops: limits.ownHops,
+      memoryBytes: limits.memory,
       remembered: limits.remembered,
     },
     holds: { deadlineMs: config.holds.deadline, afterwards: config.holds.afterwards },

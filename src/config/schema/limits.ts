@@ -96,6 +96,11 @@ export const limits = section({
     3,
     'How often a message may have passed this very server. A mailing list or a forward may lead back here; a loop does so again and again.',
   ),
+  memory: key(
+    size('1MiB', '1024GiB'),
+    '256MiB',
+    'Memory for messages that are just arriving, until they are answered: header, and content until it goes to a file. Beyond it, mail is answered 452. Connections take memory besides: see connections.',
+  ),
   remembered: key(
     integer(1000, 10_000_000, 'addresses'),
     100_000,
