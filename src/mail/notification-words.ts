@@ -63,7 +63,7 @@ function advice({ action, recipients }: Notification): string {
 function aboutRecipient({ action }: Notification, recipient: NotifiedRecipient): string[] {
   const lines = [`  ${formatAddress(recipient.address)}`]
   if (action === 'failed' || action === 'delayed') {
-    lines.push(...indented(meaning(action, recipient.status)), ...said(recipient))
+    lines.push(...indented(meaning(action, recipient)), ...said(recipient))
   }
   return [...lines, '']
 }
@@ -77,8 +77,10 @@ function said({ diagnostic, remote }: NotifiedRecipient): string[] {
 
 const indented = (text: string): string[] => wrap(text, WIDTH - 6).map((line) => `      ${line}`)
 
-function meaning(action: 'failed' | 'delayed', status: string): string {
+function meaning(action: 'failed' | 'delayed', { status, diagnostic }: NotifiedRecipient): string {
   const detail = status.slice(2)
+  const own = diagnostic?.type === 'x-postern' ? OWN_POLICY[action][detail] : undefined
+  if (own !== undefined) return own
   if (action === 'delayed')
     return DELAYS[detail] ?? 'The server that receives mail for this address did not take it yet.'
   return (
@@ -86,6 +88,14 @@ function meaning(action: 'failed' | 'delayed', status: string): string {
     FAILURES[detail.replace(/\..*/, '')] ??
     'The server that receives mail for this address refused it.'
   )
+}
+
+// What we refuse ourselves must send nobody to the recipient, who knows nothing of it
+const REFUSED = 'The rules of this mail relay do not let the message through. Please ask your IT service desk.'
+const NO_WAY = 'This mail relay has found no way there yet that its rules allow.'
+const OWN_POLICY: Readonly<Record<'failed' | 'delayed', Readonly<Record<string, string>>>> = {
+  failed: { '7.0': REFUSED, '7.1': REFUSED },
+  delayed: { '7.1': NO_WAY, '7.5': NO_WAY, '7.10': NO_WAY },
 }
 
 const DELAYS: Readonly<Record<string, string>> = {

@@ -127,6 +127,22 @@ describe('a delivery status notification', () => {
     }
   })
 
+  it('says that this relay refused where it did, and sends nobody to the recipient', () => {
+    const text = '550 5.7.1 (relay) nobody released it'
+    const said = (fields: Partial<NotifiedRecipient>, action: 'failed' | 'delayed' = 'failed') =>
+      composed({ action, recipients: [recipient(fields)] }).human.replace(/\s+/g, ' ')
+    const own = { remote: null, diagnostic: { type: 'x-postern', text } as const }
+    const refused = said({ ...own, status: '5.7.1' })
+    assert.match(
+      refused,
+      /The rules of this mail relay do not let the message through\. Please ask your IT service desk/,
+    )
+    assert.doesNotMatch(refused, /receiving server|ask the recipient/)
+    assert.match(said({ ...own, status: '4.7.5' }, 'delayed'), /has found no way there yet that its rules allow/)
+    assert.match(said({ status: '5.7.1' }), /The receiving server refuses this message by its rules/)
+    assert.match(said({ status: '4.7.1' }, 'delayed'), /did not take it yet/)
+  })
+
   it('keeps every line of its text within 78 columns', () => {
     const many = ['5.1.1', '5.2.2', '5.7.30', '4.4.7', '5.4.6', '9.9.9'].map((status) => recipient({ status }))
     for (const line of composed({ recipients: many }).human.split('\r\n')) assert.ok(line.length <= 78, line)
