@@ -17,7 +17,7 @@ export interface SettlerPorts {
 /**
  * Hands outcomes to the spool, as many in one go as have come while the last ones were written. None is
  * ever dropped: what became of a message is forgotten only once it is on disk, or else it would be
- * sent twice.
+ * sent twice. Only where the spool is gone for good they are: the next start knows no better, and sends again.
  */
 export class Settler {
   readonly #spool: Pick<Spool, 'settle'>
@@ -27,6 +27,7 @@ export class Settler {
   #waiting: Outcome[] = []
   #busy = false
   #scheduled = false
+  #isGone = false
   /** The last attempt failed: until one succeeds, nothing new should be begun. */
   isBroken = false
   #idle: (() => void)[] = []
@@ -43,6 +44,7 @@ export class Settler {
   }
 
   add(outcome: Outcome): void {
+    if (this.#isGone) return
     this.#waiting.push(outcome)
     if (this.#busy || this.#scheduled) return
     this.#scheduled = true
@@ -70,6 +72,10 @@ export class Settler {
         if (await this.#failed(outcomes, error)) return
       }
     }
+    this.#rest()
+  }
+
+  #rest(): void {
     this.#busy = false
     for (const resolve of this.#idle.splice(0)) resolve()
   }
@@ -77,12 +83,24 @@ export class Settler {
   /** True if the spool is to be left alone for a while. */
   async #failed(outcomes: Outcome[], error: unknown): Promise<boolean> {
     if (!(error instanceof SpoolUnavailable)) return this.#oneByOne(outcomes)
+    if (error.isGone) return this.#giveUp(outcomes.length, error)
     const left = await this.#apart(outcomes)
     if (left.length === 0) return false
     this.isBroken = true
     this.#log.error({ outcomes: left.length, error }, 'outcomes cannot be written, trying again')
     this.#waiting = [...left, ...this.#waiting]
     this.#clock.after(RETRY_MS, () => void this.#flush())
+    return true
+  }
+
+  /** Nobody would ever write them: who waits for us may stop. True: nothing is tried any more. */
+  #giveUp(lost: number, error: Error): true {
+    this.#isGone = true
+    this.isBroken = true
+    const outcomes = lost + this.#waiting.length
+    this.#waiting = []
+    this.#log.error({ outcomes, error }, 'the spool is gone: what became of these is not written, they are sent again')
+    this.#rest()
     return true
   }
 

@@ -76,6 +76,13 @@ export type SpoolRoom = 'open' | 'full' | 'broken'
 
 export class SpoolUnavailable extends Error {
   override readonly name = 'SpoolUnavailable'
+  /** Nothing will be written again before a restart: it is no use to try. */
+  readonly isGone: boolean
+
+  constructor(message: string, { isGone = false, ...options }: ErrorOptions & { readonly isGone?: boolean } = {}) {
+    super(message, options)
+    this.isGone = isGone
+  }
 }
 
 /** Takes the bytes of one message as they arrive: in memory up to the spool's threshold, then in a file. */

@@ -1,3 +1,4 @@
+import { StoreError } from '../../db/client.ts'
 import type { OnFreed } from '../../mail/content.ts'
 import { contentSum } from '../checksum.ts'
 import { SpoolUnavailable } from '../contract.ts'
@@ -156,4 +157,8 @@ export class FileWriter {
 }
 
 export const unavailable = (cause: unknown): SpoolUnavailable =>
-  new SpoolUnavailable(cause instanceof Error ? cause.message : String(cause), { cause })
+  new SpoolUnavailable(cause instanceof Error ? cause.message : String(cause), { cause, isGone: isGone(cause) })
+
+/** Of the database thread: it died, or was closed. */
+const isGone = (cause: unknown): boolean =>
+  cause instanceof StoreError && (cause.code === 'GONE' || cause.code === 'CLOSED')

@@ -45,6 +45,21 @@ describe('closing', () => {
     assert.equal(sink.connections, 0)
   })
 
+  it('does not wait for a spool that is gone', async (t) => {
+    const sink = await startSink(t, { delayMs: 100 })
+    const relay = await startRelay(t, { diesAtCommit: 2, options: { routes: routes({}, hosts(sink.port)) } })
+    await relay.submit({ to: 'a@example.org' })
+    await waitFor(() => relay.deliver.status().nextHops[0]?.sending === 1, { what: 'it to be under way', everyMs: 1 })
+    await assert.rejects(relay.enqueue({ to: 'b@example.org' }), { name: 'SpoolUnavailable', isGone: true })
+    // Its clock stands still: no time-out ends it
+    await relay.deliver.close(60_000)
+    assert.equal(sink.messages.length, 1)
+    assert.match(
+      relay.log.map(({ message }) => message).join(),
+      /the spool is gone: what became of these is not written/,
+    )
+  })
+
   it('says goodbye to idle connections', async (t) => {
     const sink = await startSink(t)
     const relay = await startRelay(t, { options: { routes: routes({}, hosts(sink.port)) } })

@@ -34,6 +34,8 @@ export interface RelaySetting {
   readonly holdAgain?: NonNullable<DeliverDeps['holdAgain']>
   /** Nothing is sent before `deliver.poke()`. */
   readonly asleep?: true
+  /** The spool's thread ends at this commit. */
+  readonly diesAtCommit?: number
 }
 
 /** A spool and a delivery of its own, on a clock that the test moves. */
@@ -96,8 +98,14 @@ export async function startRelay(scope: Scope, setting: RelaySetting = {}): Prom
   const seams = { log: logOf(log), metrics: metricsOf(counted) }
   // The spool asks for the time, and looks after itself in real time
   const folder = temporaryFolder(scope, 'deliver')
+  const { diesAtCommit: nth } = setting
   const spool = await openSpool(
-    { path: folder, ballastBytes: 0, reserveBytes: 0 },
+    {
+      path: folder,
+      ballastBytes: 0,
+      reserveBytes: 0,
+      ...(nth !== undefined && { crash: { name: 'commit.after', nth, how: 'exit' } }),
+    },
     { ...seams, clock: { now: () => time.now(), after: systemClock.after } },
   )
   const resolver = zoneResolver(setting.zone ?? {}, setting.failing ?? [])
