@@ -1,5 +1,7 @@
+import { proveContainers } from '../lib/prove/attack/containers.ts'
 import { proveDependencies } from '../lib/prove/attack/dependencies.ts'
 import { proveExpressions } from '../lib/prove/attack/expressions.ts'
+import { proveMail } from '../lib/prove/attack/mail.ts'
 import { proveModifiers } from '../lib/prove/attack/modifiers.ts'
 import { proveParsers } from '../lib/prove/attack/parsers.ts'
 import { proveProxyHeader } from '../lib/prove/attack/proxy-header.ts'
@@ -14,6 +16,7 @@ import type { Amounts, Proof, Prover } from '../lib/prove/part.ts'
 export const amounts: Amounts = {
   sessions: { long: 20_000, short: 400, help: 'SMTP sessions of random moves' },
   mutations: { long: 20_000, short: 300, help: 'altered texts for each parser' },
+  mails: { long: 20_000, short: 400, help: 'altered real messages through the whole chain' },
   smuggled: { long: 20_000, short: 300, help: 'messages that hide another, through the modifiers' },
   slow: { long: 4000, short: 2000, help: 'senders that say a byte at a time' },
 }
@@ -23,6 +26,8 @@ export async function prove(prover: Prover): Promise<Proof> {
   for (const each of [
     proveExpressions,
     proveParsers,
+    proveContainers,
+    proveMail,
     proveReplies,
     proveProxyHeader,
     proveSessions,
