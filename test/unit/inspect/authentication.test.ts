@@ -259,11 +259,11 @@ test('From with no domain, or with several, cannot be proved', async (t) => {
 test("at most so many signatures are looked at, the author's first; the rest is counted", async (t) => {
   const { check, resolver } = await setting(t, { options: { signatures: 2 } })
   const fake = (i: number) => `DKIM-Signature: v=1; a=rsa-sha256; d=fake${i}.test; s=s; h=from; bh=AAAA; b=AAAA\r\n`
-  const many = Array.from({ length: 50 }, (_, i) => fake(i)).join('')
+  const many = Array.from({ length: 300 }, (_, i) => fake(i)).join('')
   const { facts, text } = await check(message(many + (await signed(t, TEXT(), KEY))))
-  assert.deepEqual([facts?.dkim.length, facts?.dkimIgnored], [2, 49])
+  assert.deepEqual([facts?.dkim.length, facts?.dkimIgnored], [2, 299])
   assert.ok(facts?.dkim.some(({ domain, result }) => domain === 'trust.test' && result === 'pass'))
-  assert.match(text.replace(/\r\n[ \t]/g, ' '), /49 more signatures were not examined/)
+  assert.match(text.replace(/\r\n[ \t]/g, ' '), /299 more signatures were not examined/)
   assert.ok(resolver.asked.filter((question) => question.includes('_domainkey')).length <= 4)
 })
 
