@@ -6,6 +6,7 @@ import { policyCanBeServed, policyNamesUs } from './publish-checks.ts'
 import { reportAddressesAreNobodyElses, reportersAreProven, reportsAreSigned } from './report-checks.ts'
 import type { Route } from './schema/route.ts'
 import {
+  scannersAreNear,
   sensitiveClientsAreServed,
   sensitiveComesBeforeSign,
   sensitiveIsEnforced,
@@ -228,6 +229,7 @@ const DOUBTS: readonly Check[] = [
   senderListsMeanSomething,
   sensitiveIsEnforced,
   sensitiveMailHasAWay,
+  scannersAreNear,
   learningNeedsAuthorities,
   policyNamesUs,
   reportsAreSigned,

@@ -33,6 +33,25 @@ test('it is doubted that sensitive mail should go nowhere, or leave as any other
   assert.deepEqual(warnings(''), [])
 })
 
+test('it is doubted that a scanner elsewhere should read sensitive mail off the network in clear', () => {
+  const asked = (virus: string, spam: string, sensitive = true) =>
+    warnings(`inspect: [{ virus: ${virus} }, { spam: ${spam} }${sensitive ? ', { sensitive: {} }' : ''}]`).flatMap(
+      (line) => /^(\S+): (\S+) is asked over the network in clear/.exec(line)?.slice(1).join(' ') ?? [],
+    )
+  const far = ['{ clamd: [/run/clamd.ctl, "192.0.2.1:3310"] }', '{ rspamd: ["http://rspamd.test:11333"] }'] as const
+  assert.deepEqual(asked(...far), [
+    'inspect[0].virus.clamd 192.0.2.1:3310',
+    'inspect[1].spam.rspamd http://rspamd.test:11333',
+  ])
+  assert.deepEqual(asked(...far, false), [], 'where no mail is sensitive')
+  assert.deepEqual(asked('{ clamd: "[::1]:3310" }', '{ rspamd: "https://rspamd.test" }'), [])
+  assert.deepEqual(asked('{ clamd: "localhost:3310" }', '{ rspamd: "http://[::1]:11333" }'), [])
+  assert.deepEqual(asked('{ clamd: "[2001:db8::1]:3310" }', '{ spamd: "spamd:783" }'), [
+    'inspect[0].virus.clamd [2001:db8::1]:3310',
+    'inspect[1].spam.spamd spamd:783',
+  ])
+})
+
 test('a signing key and its certificate belong together', () => {
   const [problem] = said('inspect: [{ sensitive: { key: keys/smime.pem } }]')
   assert.match(problem ?? '', /belong together/)
