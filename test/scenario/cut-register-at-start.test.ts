@@ -121,6 +121,7 @@ test('A restored backup knows of no register of its time, and starts with that o
   register(valid('a.test'))
   const restored = await onState('restore', copy)
   assert.equal(restored.code, 0, restored.stderr)
+  assert.match(restored.stderr, /withdrawn since the backup are used again.*entries that were retired/)
   assert.equal(existsSync(kept), false)
   await daemon.start()
   await inForce(daemon, 2)

@@ -25,7 +25,14 @@ it as the daemon's user. The folder appears when it is whole.`
 
 const RESTORE_HELP = `
 The daemon must be stopped and the old state moved away. What was delivered after the backup was made is
-delivered again; what was received after it is not in it.`
+delivered again; what was received after it is not in it. What was changed after it is as it was then:
+S/MIME certificates that were withdrawn since are used again, those that were added are missing. The register
+of secure domains lies beside the configuration and is not restored; where you put back an older one, entries
+that were retired since are secure again, and those that were added are missing. Look through both before
+mail goes out: postern certificate list, postern domain list.`
+
+const AS_IT_WAS =
+  'Certificates that were withdrawn since the backup are used again: withdraw them anew (postern certificate expire). Where you put an older register back, entries that were retired or changed since are as they were then.'
 
 async function backup(folder: string, options: StateOptions): Promise<void> {
   const terminal = processTerminal()
@@ -41,4 +48,5 @@ async function restore(folder: string, options: StateOptions): Promise<void> {
   const done = onState(() => kit.restore(stateRequest(options), resolve(folder)))
   if (options.json === true) return terminal.json(done)
   terminal.print(`${done.messages} messages wait again. What was delivered since the backup will be delivered twice.`)
+  terminal.hint(AS_IT_WAS)
 }
