@@ -1,10 +1,14 @@
 import { connect, isIPv4, isIPv6 } from 'node:net'
+import { keptSeeds } from '../../../../test/support/seeds.ts'
 import { startWire, type Wire } from '../../../../test/unit/smtp/server/support.ts'
 import type { Proof, Prover } from '../part.ts'
 import { randomOf } from '../random.ts'
 import { altered } from './altered.ts'
 
 const SEEDS: readonly string[] = [
+  ...keptSeeds()
+    .filter(({ parser }) => parser === 'proxy-header')
+    .map(({ text }) => text),
   'PROXY TCP4 192.0.2.7 192.0.2.1 56324 25\r\n',
   'PROXY TCP6 2001:db8::7 2001:db8::1 56324 25\r\n',
   'PROXY UNKNOWN\r\n',
