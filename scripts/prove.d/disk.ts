@@ -24,6 +24,8 @@ const KINDS: readonly Kind[] = ['database', 'log', 'content']
 const MODES: readonly Mode[] = ['full', 'write', 'sync', 'read', 'readonly']
 const MESSAGES = 200
 const LIMIT_MIB = 256
+/** Too little for the flood: the kernel ends the daemon again and again. */
+const TINY_MIB = 40
 const CONNECTIONS = 3000
 
 /** What fails is the disk, the file or the memory; what holds is the promise. */
@@ -33,10 +35,18 @@ export async function prove(prover: Prover): Promise<Proof> {
   const real = await proveReal(prover)
   const faults = [...(await proveFaults(prover)), ...real.results]
   const limited = cannotLimit()
-  const memory = limited === null ? await flood(prover, LIMIT_MIB, CONNECTIONS, prover.amount('flood')) : null
+  const seconds = prover.amount('flood')
+  const memory = limited === null ? await flood(prover, LIMIT_MIB, CONNECTIONS, seconds) : null
+  const tiny = limited === null ? await flood(prover, TINY_MIB, CONNECTIONS, seconds) : null
+  const rows = [memory, tiny].filter((row) => row !== null)
   return {
-    tables: [flipTable(flips), faultTable(faults), ...(memory === null ? [] : [memoryTable(memory)])],
-    promises: [...flipPromises(flips), ...faultPromises(faults), ...(memory === null ? [] : memoryPromises(memory))],
+    tables: [flipTable(flips), faultTable(faults), ...(rows.length === 0 ? [] : [memoryTable(rows)])],
+    promises: [
+      ...flipPromises(flips),
+      ...faultPromises(faults),
+      ...(memory === null ? [] : memoryPromises(memory)),
+      ...(tiny === null ? [] : [tinyPromise(tiny)]),
+    ],
     notes: [
       'A disk that fails does so in a shim below the real daemon, which lets system calls fail; the small disk is a tmpfs, and the one gone read-only an ext4 on a loop device whose kernel was told of an error. What failed is calls for the shim, and refusals for those two.',
       'Linux makes no disk read-only by hand while a file on it is open for writing, and none writable again after an error unless it is mounted anew. So the daemon was killed before that; that it goes on without a restart is shown by the shim.',
@@ -111,10 +121,19 @@ const faultTable = (results: readonly FaultResult[]): Table => ({
   rows: results.map((r) => [r.mode, r.spells, r.failed, r.acknowledged, r.lost, r.twice, r.refused, r.restarts]),
 })
 
-const memoryTable = (r: MemoryResult): Table => ({
+const memoryTable = (results: readonly MemoryResult[]): Table => ({
   title: 'A flood in little memory',
   columns: ['MiB', 'connections', 'refused for now', 'acknowledged', 'lost', 'twice', 'peak MiB', 'killed'],
-  rows: [[r.limitMiB, r.connections, r.refused, r.acknowledged, r.lost, r.twice, r.peakMiB, r.killed]],
+  rows: results.map((r) => [
+    r.limitMiB,
+    r.connections,
+    r.refused,
+    r.acknowledged,
+    r.lost,
+    r.twice,
+    r.peakMiB,
+    r.killed,
+  ]),
 })
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
@@ -149,3 +168,9 @@ const memoryPromises = (r: MemoryResult): Promised[] => [
   { text: 'In a flood with little memory no acknowledged message is lost.', kept: r.acknowledged > 0 && r.lost === 0 },
   { text: 'A flood does not make the kernel end the daemon.', kept: r.killed === 0 },
 ]
+
+const tinyPromise = (r: MemoryResult): Promised => ({
+  text: 'A daemon that the kernel ends for want of memory has lost nothing that it acknowledged.',
+  kept: r.killed > 0 && r.acknowledged > 0 && r.lost === 0,
+  detail: `ended ${r.killed} times, ${r.acknowledged} acknowledged`,
+})

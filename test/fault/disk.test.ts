@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { buildShim, failDisk } from '../../scripts/lib/prove/disk/faults.ts'
 import { flip } from '../../scripts/lib/prove/disk/flips.ts'
+import { cannotLimit, flood } from '../../scripts/lib/prove/disk/memory.ts'
 import { cannotFail, cannotMount } from '../../scripts/lib/prove/disk/mounts.ts'
 import { breakDisk, fillDisk } from '../../scripts/lib/prove/disk/real.ts'
 import { fill } from '../../scripts/lib/prove/disk/spool-kit.ts'
@@ -51,4 +52,13 @@ test('A real disk that the kernel makes read-only costs no acknowledged message,
   const { failed, lost, permanent, restarts, last } = await breakDisk(t, 1)
   assert.ok(failed > 0, 'nothing was refused')
   assert.deepEqual({ lost, permanent, restarts }, { lost: 0, permanent: 0, restarts: 0 }, last)
+})
+
+test('A daemon that the kernel ends for want of memory has lost nothing that it acknowledged.', async (t) => {
+  const cannot = cannotLimit()
+  if (cannot !== null) return t.skip(cannot)
+  const { killed, acknowledged, lost } = await flood(t, 40, 500, 8)
+  assert.ok(killed > 0, 'the kernel did not end it')
+  assert.ok(acknowledged > 0, 'nothing was acknowledged')
+  assert.equal(lost, 0)
 })
