@@ -61,13 +61,17 @@ export class Keeper {
     if (dispatcher.jobs.size + dispatcher.lanes.size + dispatcher.hops.size > 0) this.wake()
   }
 
-  /** Half of its time is over, and it is still in use. */
+  /** Half of its time is over, or nobody knows how much, and it is still in use. */
   async #renew(): Promise<void> {
     const { dispatcher, clock, spool, log } = this.#ports
     const { leaseMs } = dispatcher.options
     const now = clock.now()
     // What has lapsed (the machine slept, its clock was put forward) may be another's by now, and is not revived
-    const old = [...dispatcher.jobs].filter(({ leasedUntil: till }) => till > now && till - now < leaseMs / 2)
+    // One that would last longer than any was given on a clock that was set back: the spool counts by the new time
+    const old = [...dispatcher.jobs].filter(({ leasedUntil: till }) => {
+      const left = till - now
+      return left > 0 && (left < leaseMs / 2 || left > leaseMs)
+    })
     if (old.length === 0) return
     this.#renewing = true
     const leasedUntil = now + leaseMs

@@ -170,7 +170,9 @@ export class StsPolicies {
   /** One fetch at a time for one domain, and none for a while after one that failed. */
   #fetch(domain: string): Promise<Fetched> {
     const last = this.#failures.get(domain)
-    if (last !== undefined && this.#seams.clock.now() < last.at + this.#options.retryMs) {
+    const ago = this.#seams.clock.now() - (last?.at ?? 0)
+    // Less than none: the clock was set back
+    if (last !== undefined && ago >= 0 && ago < this.#options.retryMs) {
       return Promise.resolve({ ok: false, trouble: last.trouble })
     }
     const shared = this.#underWay.get(domain)

@@ -121,6 +121,25 @@ describe('a lease', () => {
   })
 })
 
+describe('a lease on a clock that was set back', () => {
+  it('is renewed as before: the spool counts by the new time, and would give the message to another', async (t) => {
+    const { relay, sink } = await slow(t, { leaseMs: 4 * MINUTE })
+    await relay.submit({ to: 'a@example.org' })
+    await waitFor(() => relay.deliver.status().nextHops[0]?.sending === 1, { what: 'it to be under way', everyMs: 1 })
+    const back = 1440 * MINUTE
+    relay.clock.jump(-back)
+    await relay.spool.clockWentBack(back)
+    relay.deliver.retryNow()
+    for (let i = 0; i < 9; i++) {
+      relay.clock.advance(MINUTE)
+      await relay.spool.nextDue()
+    }
+    const { states } = await relay.spool.summary()
+    assert.deepEqual(states, { pending: 0, leased: 1, held: 0 })
+    assert.equal(sink.connections, 1)
+  })
+})
+
 describe('a spool that cannot be written', () => {
   it('gets every outcome in the end, and nothing is begun meanwhile', async (t) => {
     const sink = await startSink(t)

@@ -131,6 +131,16 @@ describe('MTA-STS policies', () => {
     assert.equal(host.asked.length, 2)
   })
 
+  it('are asked for at once where the clock was set back after a failure', async (t) => {
+    const { host, clock, open } = await setUp(t)
+    host.answer = (_, response) => void response.writeHead(404).end()
+    const policies = await open()
+    assert.equal(mode(await policies.of('a.test')), 'none')
+    clock.jump(-DAY_MS / 2)
+    host.answer = policyText('enforce', ['mx.a.test'])
+    assert.equal(mode(await policies.of('a.test')), 'enforce')
+  })
+
   it('outlive a restart, as does what is left of their time', async (t) => {
     const { host, clock, open, publish } = await setUp(t, { sweepMs: 100 * DAY_MS })
     const first = await open()
