@@ -8,10 +8,9 @@ import { byDomain, type Job, Lane, laneKey, onlyDomain } from './lane.ts'
 import { type Need, needOf } from './need.ts'
 import type { DeliverOptions } from './options.ts'
 import type { PathAlarms } from './path-alarms.ts'
-import { holds, type PathSecurity } from './path-security.ts'
-import { ownReply } from './replies.ts'
-import type { Found, Router, Stopped } from './router.ts'
+import type { Router } from './router.ts'
 import { waitAfter } from './schedule.ts'
+import { Ways } from './ways.ts'
 
 /** What the dispatcher leaves to others. */
 export interface DispatcherPorts {
@@ -49,11 +48,21 @@ export class Dispatcher {
   options: DeliverOptions
   router: Router
   readonly #ports: DispatcherPorts
+  readonly #ways: Ways
 
   constructor(options: DeliverOptions, router: Router, ports: DispatcherPorts) {
     this.options = options
     this.router = router
     this.#ports = ports
+    this.#ways = new Ways({
+      ...ports,
+      router: () => this.router,
+      options: () => this.options,
+      hopFor: (next) => this.hopFor(next),
+      isInUse: (hop) => this.hops.get(hop.next.key) === hop,
+      sendBack: (job, hop) => this.#sendBack(job, hop),
+      rest: (lane, why, now) => this.#rest(lane, why, now),
+    })
   }
 
   /** Whether there is memory for a message to a domain that nobody waits for otherwise. */
@@ -180,7 +189,7 @@ export class Dispatcher {
   /** Leads lanes anew whose way was found long ago, or under a decision that has run out: nobody else would while no message comes. */
   renewWays(now: number): void {
     for (const lane of this.lanes.values()) {
-      if (lane.queue.size > 0 && lane.hop !== null && lane.routedUntil <= now) this.#route(lane)
+      if (lane.queue.size > 0 && lane.hop !== null && lane.routedUntil <= now) this.#ways.find(lane)
     }
   }
 
@@ -206,7 +215,7 @@ export class Dispatcher {
       lane.hop?.detach(lane)
       lane.routedUntil = 0
       lane.until = 0
-      if (lane.queue.size > 0) this.#route(lane)
+      if (lane.queue.size > 0) this.#ways.find(lane)
     }
   }
 
@@ -223,7 +232,7 @@ export class Dispatcher {
 
   #place(job: Job, now: number): void {
     const { lane } = job
-    if (lane.until <= now && (lane.hop === null || lane.routedUntil <= now)) this.#route(lane)
+    if (lane.until <= now && (lane.hop === null || lane.routedUntil <= now)) this.#ways.find(lane)
     const { hop } = lane
     if (lane.until > now) this.#giveBack(job, lane.until, lane.said)
     else if (hop === null) lane.queue.push(job)
@@ -233,76 +242,6 @@ export class Dispatcher {
       hop.enqueue(job)
       this.#ports.pump(hop)
     }
-  }
-
-  #route(lane: Lane): void {
-    if (lane.routing) return
-    const found = this.router.find(lane)
-    if (found instanceof Promise) this.#routeLater(lane, found)
-    else this.#lead(lane, found, lane.hop)
-  }
-
-  #routeLater(lane: Lane, finding: Promise<Found>): void {
-    const { router } = this
-    const before = this.#waitIfUndecided(lane)
-    lane.routing = true
-    void finding.catch(unexpected).then((found) => {
-      lane.routing = false
-      // The table changed meanwhile
-      if (router !== this.router) this.#route(lane)
-      else this.#lead(lane, found, before)
-    })
-  }
-
-  /** A decision that has run out carries nothing more. Gives the next hop that it led to. */
-  #waitIfUndecided(lane: Lane): Hop | null {
-    const { hop, security } = lane
-    if (hop !== null && security !== null && !holds(security, this.#ports.clock.now())) hop.detach(lane)
-    return hop
-  }
-
-  #lead(lane: Lane, found: Found, before: Hop | null): void {
-    if (found.is === 'hop') this.#attach(lane, this.hopFor(found.next), found.next.security)
-    else if (found.is === 'stopped') this.#stop(lane, found)
-    else this.#astray(lane, found, before)
-  }
-
-  #attach(lane: Lane, hop: Hop, security: PathSecurity | null): void {
-    const now = this.#ports.clock.now()
-    lane.failures = 0
-    lane.trouble = null
-    lane.said = null
-    lane.security = security
-    lane.routedUntil = Math.min(now + this.options.lookup.refreshMs, security?.decision.until ?? Infinity)
-    if (lane.hop !== hop) {
-      lane.hop?.detach(lane)
-      hop.attach(lane)
-    }
-    if (hop.isResting(now)) for (const job of hop.drain()) this.#sendBack(job, hop)
-    else this.#ports.pump(hop)
-  }
-
-  /** No way was found. One that is known already is gone on with for now, unless what allowed it is over. */
-  #astray(lane: Lane, found: { is: 'permanent' | 'temporary'; reply: Reply }, before: Hop | null): void {
-    const now = this.#ports.clock.now()
-    const ends = lane.security?.decision.ends ?? Number.POSITIVE_INFINITY
-    if (found.is === 'temporary' && now < ends && before !== null && this.hops.get(before.next.key) === before) {
-      this.#attach(lane, before, lane.security)
-      lane.routedUntil = Math.min(now + this.options.lookup.refreshMs, ends)
-      return
-    }
-    lane.hop?.detach(lane)
-    const why: Unreachable = { ...found, remote: null, tried: [], unproven: null }
-    if (found.is === 'permanent') for (const job of lane.queue.drain()) this.#ports.triedInVain(job, why, now)
-    else this.#rest(lane, why, now)
-  }
-
-  /** The way that was known may not be taken any more, and no other. Whoever shares it with others goes on. */
-  #stop(lane: Lane, { reply, tried, security, proof }: Stopped): void {
-    lane.hop?.detach(lane)
-    lane.security = security
-    if (proof) this.#ports.alarms.unproven(lane, replyText(reply))
-    this.#rest(lane, { is: 'temporary', reply, remote: null, tried, unproven: null }, this.#ports.clock.now())
   }
 
   #tellOf(jobs: readonly Job[], cause: string): void {
@@ -358,12 +297,3 @@ export class Dispatcher {
     return queued < memory.perNextHop && bytes * 2 < memory.bytes
   }
 }
-
-const unexpected = (error: unknown): Found => ({
-  is: 'temporary',
-  reply: ownReply(
-    451,
-    '4.3.0',
-    `looking up the way failed: ${error instanceof Error ? error.message : 'unknown error'}`,
-  ),
-})
