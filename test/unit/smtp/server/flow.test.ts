@@ -31,9 +31,9 @@ describe('a sink that cannot keep up', () => {
   it('is given each byte once and in order', async (t) => {
     const chunks: Buffer[] = []
     const write = async (chunk: Buffer) => {
-      await new Promise((resolve) => setImmediate(resolve))
-      // After the wait: the chunk must still be what it was
+      // Only lent: after the wait it holds something else
       chunks.push(Buffer.from(chunk))
+      await new Promise((resolve) => setImmediate(resolve))
     }
     const { port } = await startWire(t, { sink: { write } })
     const client = await greeted(t, port, ...TO_DATA)
