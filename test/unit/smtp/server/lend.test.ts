@@ -97,3 +97,19 @@ test('Messages of many clients at once keep apart, though all are read into one 
   )
   assert.deepEqual(messages.sort(), bodies)
 })
+
+test('Commands that come while one is carried out are kept, whatever is read after them.', async (t) => {
+  const waiting: (() => void)[] = []
+  const mail = () => new Promise<typeof YES>((resolve) => waiting.push(() => resolve(YES)))
+  const { port, calls } = await startWire(t, { handler: { mail } })
+  const client = await greeted(t, port, 'EHLO client.test')
+  client.send('MAIL FROM:<a@b.test>\r\n')
+  await waitFor(() => waiting.length === 1, { what: 'the command' })
+  client.send('RCPT TO:<first@c.test>\r\n')
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  client.send('RCPT TO:<second@c.test>\r\n')
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  waiting[0]?.()
+  for (let i = 0; i < 3; i++) assert.match(await client.reply(), /^250 /)
+  assert.deepEqual(calls.slice(-2), ['rcpt first@c.test', 'rcpt second@c.test'])
+})
