@@ -1,8 +1,8 @@
 import type { Address } from '../mail/address.ts'
+import type { DmarcObservations } from '../mail/dmarc.ts'
 import type { Resolver } from '../net/dns.ts'
 import { OptionsError } from './options.ts'
 import type { Mode } from './plugin.ts'
-import type { DmarcObservations } from './plugins/authentication/observation.ts'
 import type { WorkerPool } from './pool/pool.ts'
 import type { RunContext } from './run.ts'
 

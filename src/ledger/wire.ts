@@ -1,4 +1,4 @@
-import type { Happened } from './contract.ts'
+import type { Happened, Happening } from './contract.ts'
 import type { LedgerSettings } from './options.ts'
 import type { PointNews } from './thread/chain.ts'
 
@@ -24,22 +24,9 @@ export interface HappeningsQuery {
   readonly message: QueryRow
 }
 
-export interface HappeningRow {
+/** As the thread gives it: with the number of the message in place of its name. */
+export interface HappeningRow extends Omit<Happening, 'queueId'> {
   readonly id: number
-  readonly receivedAt: number | null
-  readonly client: string | null
-  readonly sender: string | null
-  readonly messageId: string | null
-  readonly size: number | null
-  readonly recipient: string
-  readonly at: number
-  readonly event: string
-  readonly reason: string | null
-  readonly owner: string | null
-  readonly state: string
-  readonly stateAt: number | null
-  readonly reply: string | null
-  readonly host: string | null
 }
 
 export interface HappeningsPage {

@@ -1,5 +1,5 @@
+import type { DmarcObservation, DmarcObservations } from '../mail/dmarc.ts'
 import type { ReportedPolicy, TlsFailureType, TlsResult, TlsResults } from '../transport/contract.ts'
-import type { DmarcObservation, DmarcObservations } from './contract.ts'
 import { dayOf } from './day.ts'
 import { isSent, type ReportsOptions } from './options.ts'
 import { Tally } from './tally.ts'

@@ -1,5 +1,6 @@
 import type { Address } from '../mail/address.ts'
 import type { Content } from '../mail/content.ts'
+import type { DmarcObservation, DmarcObservations, PublishedPolicy } from '../mail/dmarc.ts'
 import type { Envelope } from '../mail/envelope.ts'
 import type { QueueId } from '../mail/queue-id.ts'
 import type { Reply } from '../mail/reply.ts'
@@ -43,41 +44,6 @@ export interface ReportStore {
     readonly content: Content
     readonly receivedAt: number
   }): Promise<readonly { readonly is: 'delivered' | 'failed' | 'deferred'; readonly reply: Reply }[]>
-}
-
-/** Where what DMARC found about messages goes. Never throws, never waits. */
-export interface DmarcObservations {
-  add(observation: DmarcObservation): void
-}
-
-/** One message of a domain that asks for aggregate reports. Domains in lower case. */
-export interface DmarcObservation {
-  /** Milliseconds since 1970. */
-  readonly at: number
-  readonly sourceIp: string
-  readonly headerFrom: string
-  /** Domain; empty for the null reverse-path. */
-  readonly envelopeFrom: string
-  /** Domain of the first recipient; null where there is none. */
-  readonly envelopeTo: string | null
-  readonly published: PublishedPolicy
-  readonly disposition: 'none' | 'quarantine' | 'reject'
-  /** Why the policy was not applied as published. */
-  readonly override: { readonly type: string; readonly comment: string } | null
-  readonly dkimAligned: boolean
-  readonly spfAligned: boolean
-  readonly dkim: readonly { readonly domain: string; readonly selector: string; readonly result: string }[]
-  readonly spf: { readonly domain: string; readonly scope: 'mfrom' | 'helo'; readonly result: string } | null
-}
-
-/** The policy that was found, and where. */
-export interface PublishedPolicy {
-  readonly domain: string
-  readonly p: string
-  readonly sp: string
-  readonly adkim: string
-  readonly aspf: string
-  readonly pct: number
 }
 
 /** What operators ask. Rejects with StoreError when the database does not answer. */

@@ -1,4 +1,5 @@
-import type { DmarcReport, DmarcReportRow, PublishedPolicy } from '../contract.ts'
+import type { PublishedPolicy } from '../../mail/dmarc.ts'
+import type { DmarcReport, DmarcReportRow } from '../contract.ts'
 import type { ReportLimits } from '../options.ts'
 import { Damaged } from './damaged.ts'
 import { clean, cleanCount, cleanDomain } from './text.ts'

@@ -1,4 +1,4 @@
-import type { DmarcObservation, PublishedPolicy } from '../contract.ts'
+import type { DmarcObservation, PublishedPolicy } from '../../mail/dmarc.ts'
 import { lastSecondOf, startOfDay } from '../day.ts'
 import type { Counted } from '../tally.ts'
 import type { DueKey } from '../wire.ts'

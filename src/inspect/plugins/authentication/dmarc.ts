@@ -1,7 +1,7 @@
 import { type DmarcResponse, evaluateDmarc } from 'mailauth/lib/dmarc/index.js'
+import type { PublishedPolicy } from '../../../mail/dmarc.ts'
 import type { Resolver } from '../../../net/dns.ts'
 import { askBy } from './dns-bridge.ts'
-import type { PublishedPolicy } from './observation.ts'
 import type { SpfFact } from './spf.ts'
 import type { Verified } from './verify-job.ts'
 

@@ -1,43 +1,7 @@
+import type { DmarcObservation } from '../../../mail/dmarc.ts'
 import type { Verdict } from '../../../mail/verdict.ts'
 import type { MessageView, Mode } from '../../plugin.ts'
 import type { Findings } from './results.ts'
-
-/** Who is told what DMARC found of messages, for aggregate reports (RFC 7489 section 7.2). Never throws, never waits. */
-export interface DmarcObservations {
-  add(observation: DmarcObservation): void
-}
-
-/** One message whose author's domain asks for aggregate reports. Domains in lower case. */
-export interface DmarcObservation {
-  /** Milliseconds since 1970. */
-  readonly at: number
-  readonly sourceIp: string
-  /** The author's domain. */
-  readonly headerFrom: string
-  /** Empty for the null reverse-path. */
-  readonly envelopeFrom: string
-  /** Domain of the first recipient. */
-  readonly envelopeTo: string | null
-  readonly published: PublishedPolicy
-  /** What this plugin did about it; others may have done more. */
-  readonly disposition: 'none' | 'quarantine' | 'reject'
-  /** Why that is not what the policy asks for. */
-  readonly override: { readonly type: string; readonly comment: string } | null
-  readonly dkimAligned: boolean
-  readonly spfAligned: boolean
-  readonly dkim: readonly { readonly domain: string; readonly selector: string; readonly result: string }[]
-  readonly spf: { readonly domain: string; readonly scope: 'mfrom' | 'helo'; readonly result: string } | null
-}
-
-/** The policy that was found, and at which domain. */
-export interface PublishedPolicy {
-  readonly domain: string
-  readonly p: string
-  readonly sp: string
-  readonly adkim: string
-  readonly aspf: string
-  readonly pct: number
-}
 
 /**
  * What is to be reported of a message; null where its domain asks for no reports, and for one that was put off, as it

@@ -1,8 +1,8 @@
 import { formatAuthHeaderRow } from 'mailauth/lib/tools.js'
+import type { PublishedPolicy } from '../../../mail/dmarc.ts'
 import type { SessionView } from '../../plugin.ts'
 import type { DmarcFact } from './dmarc.ts'
 import type { AuthenticationFacts } from './facts.ts'
-import type { PublishedPolicy } from './observation.ts'
 import type { SpfFact } from './spf.ts'
 import type { ArcFact, Verified } from './verify-job.ts'
 
