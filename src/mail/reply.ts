@@ -19,18 +19,10 @@ export function reply(code: number, enhanced: string | null, ...lines: string[])
   return { code, enhanced, lines: lines.map((line) => line.replace(CONTROL, ' ')) }
 }
 
-/** The reply on the wire, CRLF included. RFC 2034: the enhanced code stands on every line. */
-export function formatReply({ code, enhanced, lines }: Reply): string {
-  const prefix = enhanced === null ? '' : `${enhanced} `
-  const last = lines.length - 1
-  return lines.map((line, i) => `${code}${i < last ? '-' : ' '}${prefix}${line}\r\n`).join('')
-}
-
 /** The reply on one line, as it stands in logs, the trace and notifications. */
 export function replyText({ code, enhanced, lines }: Reply): string {
   return [code, enhanced, lines.join(' ')].filter((part) => part !== null && part !== '').join(' ')
 }
 
 export const isPositive = (r: Reply): boolean => r.code >= 200 && r.code < 400
-export const isTransient = (r: Reply): boolean => r.code >= 400 && r.code < 500
 export const isPermanent = (r: Reply): boolean => r.code >= 500 && r.code < 600

@@ -6,8 +6,6 @@ export interface TlsFailureFacts {
   readonly text: string
   /** The code that Node gave the certificate, or null. */
   readonly authorizationError?: string | null
-  /** `dane-required`: the register asked for DANE, and the domain has none. */
-  readonly daneWanted?: boolean
 }
 
 const TYPES: readonly (readonly [RegExp, TlsFailureType])[] = [
@@ -21,12 +19,7 @@ const TYPES: readonly (readonly [RegExp, TlsFailureType])[] = [
 ]
 
 /** The kind of failure as a TLS report names it, RFC 8460 section 4.3. What is not known is `validation-failure`. */
-export function failureTypeOf({
-  text,
-  authorizationError = null,
-  daneWanted = false,
-}: TlsFailureFacts): TlsFailureType {
-  if (daneWanted) return 'dane-required'
+export function failureTypeOf({ text, authorizationError = null }: TlsFailureFacts): TlsFailureType {
   const known = [authorizationError ?? '', text].flatMap((each) => TYPES.filter(([shape]) => shape.test(each)))
   return known[0]?.[1] ?? 'validation-failure'
 }

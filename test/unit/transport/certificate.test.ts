@@ -104,7 +104,6 @@ describe('the kind of a TLS failure, for reports', () => {
       [{ text: '', authorizationError: 'ERR_TLS_CERT_ALTNAME_INVALID' }, 'certificate-host-mismatch'],
       [{ text: '', authorizationError: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, 'certificate-not-trusted'],
       [{ text: 'the certificate does not hold: it matches no TLSA record' }, 'validation-failure'],
-      [{ text: 'anything', daneWanted: true }, 'dane-required'],
     ] as const
     for (const [facts, type] of cases) assert.equal(failureTypeOf(facts), type, JSON.stringify(facts))
   })
