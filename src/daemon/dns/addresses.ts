@@ -1,5 +1,6 @@
-import { BlockList, isIPv4 } from 'node:net'
+import { isIPv4 } from 'node:net'
 import type { Config } from '../../config/index.ts'
+import { isPublic } from '../../net/public-address.ts'
 
 /** Addresses of one family; null: not known here. */
 export type Known = readonly string[] | null
@@ -44,24 +45,3 @@ const isOf =
   (family: Family) =>
   (address: string): boolean =>
     isIPv4(address) === (family === 4)
-
-// RFC 1918, 6598, 3927, 4193, 4291, and loopback
-const PRIVATE = new BlockList()
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-] as const)
-  PRIVATE.addSubnet(network, prefix, 'ipv4')
-for (const [network, prefix] of [
-  ['::', 127],
-  ['fc00::', 7],
-  ['fe80::', 10],
-] as const)
-  PRIVATE.addSubnet(network, prefix, 'ipv6')
-
-const isPublic = (address: string): boolean => !PRIVATE.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
