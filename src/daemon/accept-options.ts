@@ -4,7 +4,8 @@ import { reportAddresses } from './reports.ts'
 
 /** What accept decides by, from the configuration. */
 export function acceptOptions(config: Config): AcceptOptions {
-  const { connections, outside, ...limits } = config.limits
+  const { outside, ...limits } = config.limits
+  const { waiting: _ofTheListener, ...connections } = limits.connections
   return {
     hostname: config.hostname,
     support: config.support,

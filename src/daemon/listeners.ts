@@ -91,6 +91,7 @@ export class Listeners {
     const server = createSmtpServer({
       ...this.#options(listener, config, tls),
       proxies: listener.proxies,
+      backlog: config.limits.connections.waiting,
       handler: () => this.#handle(listener),
       log,
       clock,

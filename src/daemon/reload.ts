@@ -11,6 +11,7 @@ const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   'certificates.file': ({ certificates }) => certificates.file,
   'admin.socket': ({ admin }) => admin,
   'metrics.listen': ({ metrics }) => metrics,
+  'limits.connections.waiting': ({ limits }) => limits.connections.waiting,
   'log.addresses': ({ log }) => log.addresses,
 }
 

@@ -10,6 +10,11 @@ const connections = section({
   ),
   perAddress: key(integer(1, 1_000_000), 50, 'From one address that is not registered (IPv6: one /64).'),
   perNetwork: key(integer(1, 1_000_000), 200, 'From one network that is not registered: IPv4 /24, IPv6 /48.'),
+  waiting: key(
+    integer(1, 65_535),
+    4096,
+    'Connections that the system keeps for each listener until they are taken, for a moment in which many come. Of more, some would be kept waiting for a greeting in vain. The system may hold it lower: net.core.somaxconn. Counts from the next start of a listener.',
+  ),
 })
 
 const outside = section({

@@ -170,6 +170,8 @@ export interface SmtpServerOptions {
   readonly earlyTalk?: 'refuse' | 'allow'
   /** Addresses whose connections begin with a PROXY protocol header (version 1). Default none. Fixed when the server is made. */
   readonly proxies?: readonly string[]
+  /** Connections that the system keeps until they are taken, as far as it lets us. Default 4096. Fixed when the server is made. */
+  readonly backlog?: number
   /** For tests: memory that the next read of any connection will use. */
   readonly freed?: OnFreed
   readonly log: Log

@@ -18,6 +18,9 @@ import { FAILED, wireText } from './replies.ts'
 
 // How often the clock is looked at, for all connections in turn: none has a timer of its own
 const SWEEP_MS = 1000
+// Node's own 511 is not enough: where the queue is full, the system may forget a client that already counts itself
+// connected. It waits for our greeting, says nothing, and is therefore never noticed
+const BACKLOG = 4096
 // As much as libuv reads in one go for any stream
 const READ_BYTES = 65_536
 
@@ -57,7 +60,7 @@ export class WireServer extends SMTPServer {
   open(port: number, address: string): Promise<{ address: string; port: number }> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject)
-      this.server.listen(port, address, () => {
+      this.server.listen({ port, host: address, backlog: this.settings.options.backlog ?? BACKLOG }, () => {
         this.server.off('error', reject)
         this.#sweepLater()
         const bound = this.server.address()

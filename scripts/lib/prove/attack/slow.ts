@@ -87,6 +87,8 @@ class Slow {
   lost = 0
   readonly #port: number
   readonly #sockets: Socket[] = []
+  /** Who talks before the greeting is turned away for that, which is another matter. */
+  readonly #talking = new Set<Socket>()
   #ticking: NodeJS.Timeout | null = null
   #at = 0
 
@@ -115,7 +117,9 @@ class Slow {
     const localAddress = `127.${10 + (address % 100)}.${1 + Math.floor(address / 100)}.1`
     const socket = connect({ host: '127.0.0.1', port: this.#port, localAddress, noDelay: true })
     socket.once('data', (greeting: Buffer) => {
-      if (String(greeting).startsWith('220')) this.greeted++
+      if (!String(greeting).startsWith('220')) return
+      this.greeted++
+      this.#talking.add(socket)
     })
     socket.on('error', () => {})
     socket.on('close', () => this.lost++)
@@ -126,8 +130,9 @@ class Slow {
   #tick(): void {
     const round = Math.floor(this.#at / 10)
     for (let n = this.#at++ % 10; n < this.#sockets.length; n += 10) {
+      const socket = this.#sockets[n]
       const byte = SENTENCES[n % SENTENCES.length]?.charAt(round)
-      if (byte) this.#sockets[n]?.write(byte)
+      if (byte && socket !== undefined && this.#talking.has(socket)) socket.write(byte)
     }
   }
 }
