@@ -73,3 +73,15 @@ export function toHold(text: string, until: number): Hold {
   const { reason, owner, then, told } = JSON.parse(text) as StoredHold
   return { reason, owner, then, until, ...(told !== undefined && { told }) }
 }
+
+const ENDS: ReadonlySet<unknown> = new Set<StoredHold['then']>(['release', 'reject', 'discard'])
+
+/** Whether `toHold` can be asked. An end that is none of ours counts as unreadable: nothing is released for it. */
+export function isHold(text: string): boolean {
+  try {
+    const hold = JSON.parse(text) as Partial<StoredHold> | null
+    return typeof hold?.reason === 'string' && typeof hold.owner === 'string' && ENDS.has(hold.then)
+  } catch {
+    return false
+  }
+}

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import type { Connection } from '../../db/database.ts'
 import { formatQueueId } from '../../mail/queue-id.ts'
 import { contentSum, type MessageFields, messageSum, recipientSum } from '../checksum.ts'
+import { isHold } from '../decode.ts'
 import { entryData } from '../thread/journal.ts'
+import { HELD, PENDING, type StoredHold } from '../wire.ts'
 import { contentIn, databaseIn, openForChange, whileStopped } from './folder.ts'
 import { fileSum, RowCheck } from './row-check.ts'
 
@@ -82,9 +84,10 @@ function insert(db: Connection, row: Aside, { folder, asItIs, by, now }: ReturnR
   )
   if (row.bytes !== null) db.prepare('INSERT INTO content VALUES (?, ?)').run(row.id, row.bytes)
   else db.prepare('INSERT INTO content_file VALUES (?, ?)').run(row.id, row.file)
-  for (const recipient of recipients) insertRecipient(db, row.id, recipient, asItIs)
-  const entries = recipients.map(({ n, address, state }) => {
-    return { index: Number(n), address: String(address), state: state === 2 ? 'held' : 'pending' }
+  for (const recipient of recipients) insertRecipient(db, row.id, recipient, { asItIs, now })
+  const entries = recipients.map((recipient) => {
+    const state = isHeld(recipient) ? 'held' : 'pending'
+    return { index: Number(recipient.n), address: String(recipient.address), state }
   })
   const data = entryData(entries, JSON.stringify({ by, returned: true }))
   db.prepare("INSERT INTO journal SELECT ifnull(max(seq), 0) + 1, ?, ?, 'release', ? FROM journal").run(
@@ -119,22 +122,37 @@ function summed(row: Aside, m: Fields, prefix: Buffer, path: string | null): unk
   return [...fields, prefix, sum, messageSum([...fields, sum] as unknown as MessageFields, prefix)]
 }
 
-function insertRecipient(db: Connection, id: number, r: Fields, asItIs: boolean): void {
+/** Any sign of a hold counts: its state may be what was altered, and a quarantine must not go out for that. */
+const isHeld = ({ state, hold, hold_until }: Fields): boolean =>
+  state === HELD || (hold ?? null) !== null || (hold_until ?? null) !== null
+
+// Until somebody has decided about a hold whose reason or deadline is lost
+const DOUBT_MS = 5 * 86_400_000
+
+/** State, due time and the rest; a hold of which a part is lost waits for a decision. */
+function standingOf(r: Fields, now: number): readonly (number | string | null | undefined)[] {
+  if (!isHeld(r)) return [PENDING, r.due_at, r.attempts, r.noticed, r.last_reply, null, null]
+  const lost: StoredHold = {
+    reason: 'was held, for a reason that is lost: look at it before you release it',
+    owner: 'component:return',
+    // biome-ignore lint/suspicious/noThenProperty: the spool's word for what happens at the deadline
+    then: 'reject',
+  }
+  const hold = isHold(String(r.hold)) ? r.hold : JSON.stringify(lost)
+  return [HELD, r.due_at, r.attempts, r.noticed, r.last_reply, hold, r.hold_until ?? now + DOUBT_MS]
+}
+
+function insertRecipient(
+  db: Connection,
+  id: number,
+  r: Fields,
+  { asItIs, now }: Pick<ReturnRequest, 'asItIs' | 'now'>,
+): void {
   const address = String(r.address)
   const name = String(r.destination_name ?? address.slice(address.lastIndexOf('@') + 1))
   db.prepare('INSERT OR IGNORE INTO destination (name) VALUES (?)').run(name)
-  const held = r.state === 2 && r.hold !== null
   const sum = recipientSum([id, Number(r.n), address, r.orcpt as string | null, r.notify as number | null, name])
-  const old = [
-    held ? 2 : 0,
-    r.due_at,
-    r.attempts,
-    r.noticed,
-    r.last_reply,
-    held ? r.hold : null,
-    held ? r.hold_until : null,
-  ]
   db.prepare(
     `INSERT INTO recipient VALUES (?, ?, ?, ?, ?, (SELECT id FROM destination WHERE name = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  ).run(id, r.n, address, r.orcpt, r.notify, name, r.own, ...old, asItIs ? sum : (r.sum ?? null))
+  ).run(id, r.n, address, r.orcpt, r.notify, name, r.own, ...standingOf(r, now), asItIs ? sum : (r.sum ?? null))
 }

@@ -1,5 +1,6 @@
 import type { Connection } from '../../db/database.ts'
 import { idAt } from '../../mail/queue-id.ts'
+import { isHold } from '../decode.ts'
 import type { Damage } from './damage.ts'
 import { type Granted, type Granter, RECIPIENT_COLUMNS, RECIPIENT_WIDTH, type RecipientRow } from './granter.ts'
 import type { SpoolState } from './state.ts'
@@ -136,14 +137,5 @@ export class Housekeeping {
     const rows = group.map((row) => row.slice(0, RECIPIENT_WIDTH) as unknown as RecipientRow)
     const granted = this.#granter.pending(first[9], to, rows, until, now)
     return granted === null ? [] : [granted]
-  }
-}
-
-function isHold(text: string): boolean {
-  try {
-    const hold = JSON.parse(text) as { reason?: unknown; owner?: unknown; then?: unknown } | null
-    return typeof hold?.reason === 'string' && typeof hold.owner === 'string' && typeof hold.then === 'string'
-  } catch {
-    return false
   }
 }
