@@ -16,8 +16,8 @@ export const amounts: Amounts = {
 export async function prove(prover: Prover): Promise<Proof> {
   const proofs: Proof[] = []
   if (prover.amount('kills') > 0) proofs.push(await proveKills(prover))
-  if (prover.amount('states') > 0) proofs.push(await provePowerLoss(prover))
-  if (prover.amount('clock') > 0) proofs.push(await proveClock(prover))
+  if (prover.amount('states') > 0 && !prover.isOver()) proofs.push(await provePowerLoss(prover))
+  if (prover.amount('clock') > 0 && !prover.isOver()) proofs.push(await proveClock(prover))
   return {
     tables: proofs.flatMap(({ tables }) => tables),
     promises: proofs.flatMap(({ promises }) => promises),

@@ -7,6 +7,8 @@ export interface CommandLine {
   readonly short: boolean
   readonly out: string | null
   readonly seed: number | null
+  /** The longest that a part goes on, before it gives the account of what it did by then; null: to its end. */
+  readonly minutes: number | null
   /** What `--NUMBER VALUE` said. */
   readonly amounts: ReadonlyMap<string, number>
 }
@@ -21,6 +23,7 @@ export function readCommandLine(args: readonly string[], known: readonly string[
       short: { type: 'boolean' },
       out: { type: 'string' },
       seed: { type: 'string' },
+      minutes: { type: 'string' },
       ...Object.fromEntries(known.map((name) => [name, { type: 'string' as const }])),
     },
   })
@@ -31,6 +34,7 @@ export function readCommandLine(args: readonly string[], known: readonly string[
     short: values.short ?? false,
     out: values.out ?? null,
     seed: values.seed === undefined ? null : whole('seed', values.seed),
+    minutes: values.minutes === undefined ? null : whole('minutes', values.minutes),
     amounts: new Map(
       known.flatMap((name) => (given[name] === undefined ? [] : [[name, whole(name, String(given[name]))] as const])),
     ),

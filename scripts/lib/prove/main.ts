@@ -2,14 +2,18 @@ import { randomInt } from 'node:crypto'
 import { globSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { type CommandLine, explainAmounts, readCommandLine } from './command-line.ts'
+import { Ending } from './ending.ts'
 import { type Amounts, Missing, type Part, type Proof, type Prover } from './part.ts'
-import { asText, isGood, machine, type Result, write } from './report.ts'
+import { asText, CUT_SHORT, isGood, machine, type Result, write } from './report.ts'
 
 interface PartFile {
   readonly name: string
   readonly prove: Part
   readonly amounts: Amounts
 }
+
+/** As shells say it of what SIGINT ended. */
+const INTERRUPTED = 130
 
 const say = (text: string) => void process.stdout.write(`${text}\n`)
 
@@ -22,10 +26,15 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const seed = line.seed ?? randomInt(2 ** 31)
   const results: Result[] = []
-  for (const part of wanted(parts, line.parts)) results.push(await run(part, line, seed))
+  for (const part of wanted(parts, line.parts)) {
+    const result = await run(part, line, seed)
+    results.push(result)
+    if (result.cut === 'interrupted') break
+  }
   const mayMiss = !process.env.CI
   say(`\n${results.map((result) => `${verdict(result, mayMiss)}  ${result.part}`).join('\n')}`)
-  return results.every((result) => isGood(result, mayMiss)) ? 0 : 1
+  if (!results.every((result) => isGood(result, mayMiss))) return 1
+  return results.at(-1)?.cut === 'interrupted' ? INTERRUPTED : 0
 }
 
 /** Of the parts that the arguments name, or all: a part that somebody is building must not stop another. */
@@ -64,21 +73,23 @@ async function run(part: PartFile, line: CommandLine, seed: number): Promise<Res
     ...outcome,
   }
   if (result.proof !== null) say(`\n${asText(result.proof)}`)
-  say(`${part.name} took ${result.seconds} s`)
+  say(`${part.name} took ${result.seconds} s${result.cut === null ? '' : `, ${CUT_SHORT[result.cut]}`}`)
   if (line.out !== null) write(line.out, result)
   return result
 }
 
 async function attempt(
   part: PartFile,
-  { short, amounts }: CommandLine,
+  { short, amounts, minutes }: CommandLine,
   seed: number,
-): Promise<Pick<Result, 'proof' | 'missing' | 'failed'>> {
+): Promise<Pick<Result, 'proof' | 'missing' | 'failed' | 'cut'>> {
   const undos: (() => unknown)[] = []
+  const ending = new Ending(minutes, say)
   const prover: Prover = {
     short,
     seed,
     say,
+    isOver: () => ending.cut !== null,
     after: (undo: unknown) => void undos.push(undo as () => unknown),
     amount(name) {
       const declared = part.amounts[name]
@@ -88,20 +99,22 @@ async function attempt(
   }
   try {
     const proof: Proof = await part.prove(prover)
-    return { proof, missing: null, failed: null }
+    return { proof, missing: null, failed: null, cut: ending.cut }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
     const missing = error instanceof Missing
     say(missing ? `cannot run here: ${text}` : `FAILED: ${error instanceof Error ? error.stack : text}`)
-    return { proof: null, missing: missing ? text : null, failed: missing ? null : text }
+    return { proof: null, missing: missing ? text : null, failed: missing ? null : text, cut: ending.cut }
   } finally {
     for (const undo of undos) await undo()
+    ending.stop()
   }
 }
 
 function verdict(result: Result, mayMiss: boolean): string {
   if (result.missing !== null) return mayMiss ? 'skipped' : 'MISSING'
-  return isGood(result, mayMiss) ? 'proven ' : 'BROKEN '
+  if (!isGood(result, mayMiss)) return 'BROKEN '
+  return result.cut === null ? 'proven ' : 'so far '
 }
 
 try {

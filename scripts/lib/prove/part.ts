@@ -46,6 +46,8 @@ export interface Prover extends Scope {
   readonly seed: number
   /** An amount that the part has declared. Throws for any other name. */
   amount(name: string): number
+  /** True once somebody interrupted, or `--minutes` are over: finish the present step, and give the account of what was done. */
+  isOver(): boolean
   /** Tells what goes on. */
   say(text: string): void
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
+import type { Cut } from './ending.ts'
 import type { Cell, Promised, Proof, Table } from './part.ts'
 
 /** What came of one part, with all that makes it repeatable. */
@@ -16,6 +17,13 @@ export interface Result {
   readonly missing: string | null
   /** What went wrong, or null. */
   readonly failed: string | null
+  /** Why it did not do all that it was to do, or null. */
+  readonly cut: Cut | null
+}
+
+export const CUT_SHORT: Readonly<Record<Cut, string>> = {
+  interrupted: 'cut short: interrupted',
+  'out of time': 'cut short: its minutes were over',
 }
 
 /** Whether the part ran and every promise held; where it could not run, `mayMiss` decides. */
@@ -47,7 +55,8 @@ export function write(folder: string, result: Result): void {
 
 function asMarkdown(result: Result): string {
   const { part, command, seed, at, seconds, proof, missing, failed } = result
-  const origin = `Made by \`${command}\` (seed ${seed}) at ${at} in ${seconds} s on ${result.machine}.`
+  const cut = result.cut === null ? '' : `, ${CUT_SHORT[result.cut]}`
+  const origin = `Made by \`${command}\` (seed ${seed}) at ${at} in ${seconds} s${cut} on ${result.machine}.`
   const trouble = missing === null ? failed && `Failed: ${failed}` : `Could not run: ${missing}`
   const body = proof === null ? [trouble ?? ''] : proofMarkdown(proof)
   return `${[`## ${part}`, origin, ...body].join('\n\n')}\n`

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { relayConfig } from '../../../../test/support/config.ts'
 import { Daemon } from '../../../../test/support/daemon.ts'
@@ -9,6 +8,7 @@ import { waitFor } from '../../../../test/support/wait.ts'
 import type { Proof, Prover } from '../part.ts'
 import { compileRecorder } from '../powerloss/recorder.ts'
 import { Account } from './account.ts'
+import { ClockOffset } from './clock-offset.ts'
 import { kindOf, usualKind } from './mail.ts'
 import { recordProblems } from './record.ts'
 import { Senders } from './senders.ts'
@@ -63,7 +63,7 @@ export async function proveClock(prover: Prover): Promise<Proof> {
   await account.listen(prover)
   const port = await freePort()
   const folder = temporaryFolder(prover)
-  const offset = new Offset(join(folder, 'clock'))
+  const offset = new ClockOffset(join(folder, 'clock'))
   const env = { LD_PRELOAD: library, CLOCK_OFFSET: offset.file }
   const daemon = new Daemon(folder, relayConfig({ port, nextHop: account.port }))
   defer(prover, () => daemon.stop())
@@ -73,6 +73,7 @@ export async function proveClock(prover: Prover): Promise<Proof> {
   defer(prover, () => senders.stop())
   const seen: Seen[] = []
   for (const jump of prover.short ? SHORT : LONG) {
+    if (prover.isOver()) break
     await waitFor(() => waitingIn(senders).length > seen.length + 2, { what: 'messages that wait' })
     if (jump.stopped) await daemon.stop()
     offset.add(jump.byMs)
@@ -86,25 +87,6 @@ export async function proveClock(prover: Prover): Promise<Proof> {
   const drained = await waitFor(isOver, { what: 'an empty queue', timeoutMs: 60_000, everyMs: 200 }).catch(() => false)
   const problems = [...(await recordProblems(daemon)), ...(drained ? [] : ['the queue did not drain'])]
   return proofOf(seen, account, new Set(senders.acknowledged.values()), problems)
-}
-
-/** Milliseconds that the recorder adds to the wall clock. */
-class Offset {
-  readonly file: string
-  #ms = 0
-
-  constructor(file: string) {
-    this.file = file
-    this.add(0)
-  }
-
-  add(ms: number): void {
-    this.#ms += ms
-    const bytes = Buffer.alloc(8)
-    bytes.writeBigInt64LE(BigInt(this.#ms))
-    // In place: the daemon has it mapped
-    writeFileSync(this.file, bytes, { flag: this.#ms === ms && ms === 0 ? 'w' : 'r+' })
-  }
 }
 
 const waitingIn = (senders: Senders): string[] =>

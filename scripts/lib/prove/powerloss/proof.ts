@@ -7,6 +7,8 @@ import { compileRecorder, type Lie, type Recording, record } from './recorder.ts
 import type { Traced } from './trace.ts'
 
 const AT_ONCE = 2
+/** The control is judged whatever the time: without it the rest says nothing. */
+const QUIETLY = { say: () => {}, isOver: () => false }
 const CONTROLS: readonly Lie[] = ['files', 'folders']
 
 /** A judgement, with what is needed to understand it. */
@@ -21,11 +23,11 @@ export async function provePowerLoss(prover: Prover): Promise<Proof> {
   const random = randomOf(prover.seed)
   const recording = await record(prover, library, prover.amount('recorded'))
   prover.say(`recorded ${recording.events.length} events, ${recording.acknowledged.size} messages acknowledged`)
-  const cases = await judgeStates(recording, prover.amount('states'), random, prover.say)
+  const cases = await judgeStates(recording, prover.amount('states'), random, prover)
   const controls: { lie: Lie; found: number; of: number }[] = []
   for (const lie of CONTROLS) {
     const lying = await record(prover, library, 200, lie)
-    const judged = await judgeStates(lying, prover.amount('controls'), random, () => {}, true)
+    const judged = await judgeStates(lying, prover.amount('controls'), random, QUIETLY, true)
     controls.push({ lie, found: judged.filter(isBroken).length, of: judged.length })
   }
   return proofOf(cases, controls)
@@ -38,14 +40,14 @@ export async function judgeStates(
   recording: Recording,
   count: number,
   random: Random,
-  say: (text: string) => void,
+  { say, isOver }: Pick<Prover, 'say' | 'isOver'>,
   isControl = false,
 ): Promise<Case[]> {
   const walk = new Walk(recording)
   const moments = isControl ? acknowledgements(recording, count, random) : pickMoments(recording, count, random)
   const cases: Case[] = []
   const lane = async () => {
-    for (let moment = moments.shift(); moment !== undefined; moment = moments.shift()) {
+    for (let moment = moments.shift(); moment !== undefined && !isOver(); moment = moments.shift()) {
       const known = walk.to(moment.events)
       let how = ''
       const judgement = await judge(recording, known, (folder) => {
