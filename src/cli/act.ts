@@ -30,10 +30,21 @@ export async function actOnQueue(
   const filter = apiFilter(options, queueIds, session.now)
   requireSelection(action, Object.keys(filter).length > 0, options)
   const body: ApiAction = { ...details, action, filter, by: session.by, ...(options.all === true && { all: true }) }
-  if (options.dryRun === true) return tellCount(session, await count(session, body))
   const named = Object.keys(filter).every((name) => name === 'queueIds') && options.all !== true
+  if (named) await requirePresence(session, body, queueIds)
+  if (options.dryRun === true) return tellCount(session, await count(session, body))
   if (options.yes !== true && !(named && action !== 'remove') && !(await confirmed(session, body))) return
   tellResult(session, action, await session.api.post<ApiActionResult>(ACTIONS, body))
+}
+
+/** Who names a message wants it touched: that it is not in the queue (any more) is no success. */
+async function requirePresence(session: Session, body: ApiAction, queueIds: readonly string[]): Promise<void> {
+  const { recipients } = await count(session, { ...body, action: 'remove' })
+  if (recipients > 0) return
+  const [first, ...others] = queueIds
+  const none =
+    others.length === 0 ? `There is no message ${first} in the queue` : 'None of these messages is in the queue'
+  throw new CommandFailure(EXIT.notFound, `${none}. What became of it: postern trace ${first}`)
 }
 
 function requireSelection(action: ApiActionName, selected: boolean, { all }: Selection): void {

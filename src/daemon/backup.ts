@@ -261,7 +261,8 @@ function restoreQueue(from: string, spool: string, ledger: string): void {
 function readManifest(folder: string): Manifest {
   const file = join(folder, MANIFEST)
   if (!existsSync(file)) throw new BackupRefused(`${folder} is no backup: it has no ${MANIFEST}`)
-  const manifest = JSON.parse(readFileSync(file, 'utf8')) as Manifest
+  const manifest = parsedManifest(readFileSync(file, 'utf8'))
+  if (manifest === null) throw new BackupRefused(`${file} is damaged, or of something else than a backup`)
   if (manifest.format !== 1) throw new BackupRefused(`${folder} was made by a newer version`)
   for (const { path, sha256: expected } of manifest.files) {
     const parts = path.split(sep)
@@ -272,4 +273,15 @@ function readManifest(folder: string): Manifest {
       throw new BackupRefused(`${path} of the backup is ${found === null ? 'gone' : 'not as it was written'}`)
   }
   return manifest
+}
+
+/** Null for what is no manifest. */
+function parsedManifest(text: string): Manifest | null {
+  try {
+    const { format, files, ...more } = JSON.parse(text) as Manifest
+    const isOne = typeof format === 'number' && (format !== 1 || files.every(({ path }) => typeof path === 'string'))
+    return isOne ? { ...more, format, files } : null
+  } catch {
+    return null
+  }
 }

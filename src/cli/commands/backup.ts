@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { systemClock } from '../../clock.ts'
 import { processTerminal } from '../terminal.ts'
+import { counted, formatSize } from '../text/size.ts'
 import { onState, type StateOptions, stateRequest, withStateOptions } from './spool/state.ts'
 
 export function backupCommand(): Command {
@@ -39,7 +40,8 @@ async function backup(folder: string, options: StateOptions): Promise<void> {
   const kit = await import('../../daemon/backup.ts')
   const done = onState(() => kit.backup(stateRequest(options), resolve(folder), systemClock.now()))
   if (options.json === true) return terminal.json(done)
-  terminal.print(`${done.messages} messages that wait, ${done.files} files, ${done.bytes} bytes: ${done.folder}`)
+  const [messages, files] = [counted(done.messages, 'waiting message'), counted(done.files, 'file')]
+  terminal.print(`${messages}, ${files}, ${formatSize(done.bytes)}: ${done.folder}`)
 }
 
 async function restore(folder: string, options: StateOptions): Promise<void> {
@@ -47,6 +49,7 @@ async function restore(folder: string, options: StateOptions): Promise<void> {
   const kit = await import('../../daemon/backup.ts')
   const done = onState(() => kit.restore(stateRequest(options), resolve(folder)))
   if (options.json === true) return terminal.json(done)
-  terminal.print(`${done.messages} messages wait again. What was delivered since the backup will be delivered twice.`)
+  const again = counted(done.messages, 'message')
+  terminal.print(`${again} in the queue again. What was delivered since the backup will be delivered twice.`)
   terminal.hint(AS_IT_WAS)
 }

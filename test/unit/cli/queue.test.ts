@@ -174,6 +174,27 @@ test('A bulk action is counted first and done only when a person says yes', asyn
   assert.equal(rerouted.stdout, '1 recipient rerouted.\n')
 })
 
+test('An action on a message that is not in the queue is told with 66, whatever else was said', async (t) => {
+  const admin = await operator(t)
+  const { queueId } = await admin.spool.put(message(['a@city.test']), [deliver('city.test')])
+  for (const action of [['retry'], ['hold', '--reason', 'test'], ['remove', '--yes'], ['reroute', '--to-own']]) {
+    const { code, stdout, stderr } = await admin.postern('queue', ...action, '00KX3T9A001')
+    assert.deepEqual([code, stdout], [66, ''], action.join(' '))
+    assert.match(stderr, /^There is no message 00KX3T9A001 in the queue\. What became of it: postern trace 00KX3T9A001/)
+  }
+  const held = await admin.postern('queue', 'release', queueId)
+  assert.deepEqual([held.code, held.stdout], [0, '0 recipients released.\n'], 'it is there, and not held')
+})
+
+test('A reroute says where to, and one thing only', async (t) => {
+  const admin = await operator(t)
+  for (const where of [[], ['--to', 'a.test', '--to-own']]) {
+    const { code, stderr } = await admin.postern('queue', 'reroute', '00KX3T9A001', ...where)
+    assert.equal(code, 64)
+    assert.match(stderr, /^Say where to: --to DESTINATION, or --to-own/)
+  }
+})
+
 test('A reader that stops early is no failure', async (t) => {
   const { spool, socketPath } = await operator(t)
   for (let i = 0; i < 50; i++) await spool.put(message(['a@city.test']), [deliver('city.test')])

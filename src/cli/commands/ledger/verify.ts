@@ -5,6 +5,7 @@ import { CommandFailure, EXIT } from '../../exit.ts'
 import { wholeNumber } from '../../options.ts'
 import { configPath } from '../../socket.ts'
 import { processTerminal, type Terminal } from '../../terminal.ts'
+import { counted } from '../../text/size.ts'
 import { formatMoment } from '../../text/time.ts'
 
 type Expected = { readonly entry: number; readonly hash: string }
@@ -96,11 +97,11 @@ function describe(report: VerifyReport): string[] {
     ...problems.map(describeProblem),
     ...(more === 0 ? [] : [`… and ${more} more`]),
     ...(unchained === 0 ? [] : [`${unchained} entries are from before the chain: nothing can be said of them`]),
-    `${report.file}: ${entries} entries${from}, ${checkpoints.count} checkpoints, ${signatures(checkpoints)}`,
+    `${report.file}: ${entries} ${entries === 1 ? 'entry' : 'entries'}${from}, ${counted(checkpoints.count, 'checkpoint')}, ${signatures(checkpoints)}`,
     ...(head === null
       ? []
       : [`head of the chain: entry ${head.entry}, ${head.hash}, ${formatMoment(new Date(head.at).toISOString())}`]),
-    ok ? 'All is as it was written.' : `NOT as it was written: ${problems.length + more} findings.`,
+    ok ? 'All is as it was written.' : `NOT as it was written: ${counted(problems.length + more, 'finding')}.`,
   ]
 }
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { actOnQueue, type Selection } from '../../act.ts'
 import type { ApiAction, ApiActionName } from '../../api.ts'
+import { CommandFailure, EXIT } from '../../exit.ts'
 import { type FilterOptions, withFilters } from '../../filter.ts'
 import { choice, type DaemonOptions, futureMoment, withDaemonOptions } from '../../options.ts'
 
@@ -87,9 +88,12 @@ Examples:
   postern queue reroute --domain royal.example.test --to standby.royal.example.test
   postern queue reroute --destination standby.royal.example.test --to-own`
   const description = 'send what waits to another destination'
-  const command = actionCommand<RerouteOptions>('reroute', description, help, ({ to, toOwn }) =>
-    toOwn === true ? { destination: null } : to === undefined ? {} : { destination: to },
-  )
+  const command = actionCommand<RerouteOptions>('reroute', description, help, ({ to, toOwn }) => {
+    if ((to === undefined) === (toOwn !== true)) {
+      throw new CommandFailure(EXIT.usage, 'Say where to: --to DESTINATION, or --to-own for what it was before.')
+    }
+    return { destination: to ?? null }
+  })
   return command.option('--to <destination>', 'where to').option('--to-own', "back to the recipients' own destination")
 }
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { EXIT } from '../../exit.ts'
 import { processTerminal } from '../../terminal.ts'
+import { counted } from '../../text/size.ts'
 import { onState, type StateOptions, stateRequest, withStateOptions } from './state.ts'
 
 interface CheckOptions extends StateOptions {
@@ -28,10 +29,14 @@ async function check(options: CheckOptions): Promise<void> {
     terminal.print(queueId === null ? text : `message ${queueId}: ${text}`)
   if (report.orphans > 0)
     terminal.print(
-      `${report.orphans} content files belong to no message: mail that was not acknowledged, or whose row is lost`,
+      `${counted(report.orphans, 'content file')} without a message: mail that was not acknowledged, or whose row is lost`,
     )
-  terminal.print(`${report.messages} messages looked at${report.running ? ', beside a running daemon' : ''}.`)
-  terminal.print(report.ok ? 'All is as it was stored.' : `NOT as it was stored: ${report.problems.length} findings.`)
+  terminal.print(
+    `${counted(report.messages, 'message')} looked at${report.running ? ', beside a running daemon' : ''}.`,
+  )
+  terminal.print(
+    report.ok ? 'All is as it was stored.' : `NOT as it was stored: ${counted(report.problems.length, 'finding')}.`,
+  )
   if (!report.ok)
     terminal.hint('To mend it: stop the daemon, make a copy of the state folder, then run: postern spool repair')
 }

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { systemClock } from '../../../clock.ts'
 import { CommandFailure, EXIT } from '../../exit.ts'
 import { processTerminal } from '../../terminal.ts'
+import { counted } from '../../text/size.ts'
 import { onState, type StateOptions, stateRequest, withStateOptions } from './state.ts'
 
 interface RepairOptions extends StateOptions {
@@ -40,13 +41,13 @@ async function repair(options: RepairOptions): Promise<void> {
     terminal.print(
       'A part of the database is gone. What lay there alone is not known here: postern ledger verify --with-spool',
     )
-  if (report.found > 0) terminal.print(`${report.found} content files were found again.`)
+  if (report.found > 0) terminal.print(`${counted(report.found, 'content file')} found again.`)
   if (report.held > 0)
     terminal.print(
-      `${report.held} recipients are held: the free pages of the old file are not known, so that some may have been sent already. Look at them, then: postern queue release`,
+      `${counted(report.held, 'recipient')} held: the free pages of the old file are not known, so that some may have been sent already. Look at them, then: postern queue release`,
     )
   terminal.print(
-    `${report.messages} messages are good, ${report.damaged.length} are set aside. The old database is ${report.movedTo}.`,
+    `${counted(report.messages, 'message')} good, ${report.damaged.length} set aside. The old database is ${report.movedTo}.`,
   )
 }
 

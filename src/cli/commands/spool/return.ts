@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import { systemClock } from '../../../clock.ts'
-import type { QueueId } from '../../../mail/queue-id.ts'
 import { CommandFailure, EXIT } from '../../exit.ts'
 import { operatorName } from '../../operator.ts'
 import { processTerminal } from '../../terminal.ts'
+import { queueIds } from './ids.ts'
 import { onState, type StateOptions, stateRequest, withStateOptions } from './state.ts'
 
 interface ReturnOptions extends StateOptions {
@@ -27,11 +27,12 @@ asked for is back, 1 if something stays.`
 
 async function bringBack(ids: readonly string[], options: ReturnOptions): Promise<void> {
   if ((ids.length === 0) !== (options.all === true)) throw new CommandFailure(EXIT.usage, 'Name queue ids, or --all.')
+  const wanted = options.all === true ? null : queueIds(ids)
   const terminal = processTerminal()
   const rescue = await import('../../../daemon/spool-rescue.ts')
   const returned = onState(() =>
     rescue.bringBack(stateRequest(options), {
-      ids: options.all === true ? null : (ids as readonly QueueId[]),
+      ids: wanted,
       asItIs: options.asItIs === true,
       by: operatorName(),
       now: systemClock.now(),

@@ -31,11 +31,12 @@ export function onState<T>(work: () => T): T {
 }
 
 function asFailure(error: unknown): unknown {
-  const { name, message, code } = error as { name?: string; message?: string; code?: string }
+  const { name, message, code, path } = error as { name?: string; message?: string; code?: string; path?: string }
   if (name === 'WrongConfig') return new CommandFailure(EXIT.config, message ?? '')
   if (name === 'FolderInUse')
     return new CommandFailure(EXIT.unavailable, 'A daemon runs there. Stop it first: systemctl stop postern')
   if (name === 'BackupRefused') return new CommandFailure(EXIT.failed, `${message}.`)
+  if (code === 'EEXIST') return new CommandFailure(EXIT.failed, `${path} is there already: nothing is written over.`)
   if (code === 'EACCES' || code === 'EPERM') {
     return new CommandFailure(EXIT.noPermission, `${message}. Run it as the daemon's user: sudo -u postern postern …`)
   }
