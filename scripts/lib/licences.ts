@@ -14,6 +14,10 @@ interface Entry {
   readonly integrity?: string
   readonly license?: string
   readonly dev?: boolean
+  readonly hasInstallScript?: boolean
+  /** What the authors say of that version, as the registry told when it was locked: often a known hole. */
+  readonly deprecated?: string
+  readonly link?: boolean
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
 }
@@ -36,6 +40,8 @@ const ALLOWED: ReadonlySet<string> = new Set([
 const REGISTRY = 'https://registry.npmjs.org/'
 const EXACT = /^\d+\.\d+\.\d+(-[\w.]+)?$/
 const FOLDER = 'node_modules/'
+/** Fetches the pinned Node.js. Not part of what runs. */
+const MAY_RUN_SCRIPTS: ReadonlySet<string> = new Set(['node_modules/node'])
 
 export const readLockFile = (): LockFile => JSON.parse(readFileSync('package-lock.json', 'utf8')) as LockFile
 
@@ -68,13 +74,56 @@ export function problemsOf({ lockfileVersion, packages }: LockFile, manifest: En
       if (packages[FOLDER + name]?.version !== version) problems.push(`${name} is another than ${version}`)
     }
   }
-  for (const [path, { integrity = '', resolved = '' }] of Object.entries(packages)) {
-    if (path === '') continue
-    if (!/^sha512-[\w+/]{86}==$/.test(integrity)) problems.push(`${path} has no SHA-512`)
+  return [
+    ...problems,
+    ...Object.entries(packages).flatMap(([path, entry]) => (path === '' ? [] : faultsOf(path, entry))),
+  ]
+}
+
+function faultsOf(path: string, entry: Entry): readonly string[] {
+  const { integrity = '', resolved = '', hasInstallScript = false, deprecated, link = false } = entry
+  const faults: readonly (readonly [boolean, string])[] = [
+    [!/^sha512-[\w+/]{86}==$/.test(integrity), 'has no SHA-512'],
     // Where it says nothing it is the registry in use, whose content the hash proves
-    if (resolved !== '' && !resolved.startsWith(REGISTRY)) problems.push(`${path} comes from ${resolved}`)
+    [resolved !== '' && !resolved.startsWith(REGISTRY), `comes from ${resolved}`],
+    [link, 'is a link'],
+    [hasInstallScript && !MAY_RUN_SCRIPTS.has(path), 'runs a script when it is installed'],
+    [deprecated !== undefined, `should not be used any more: ${deprecated}`],
+  ]
+  return faults.flatMap(([isSo, what]) => (isSo ? [`${path} ${what}`] : []))
+}
+
+/** What is installed and is another than the lock file says, in sentences. `manifestOf` reads `package.json` of a folder; null where there is none. */
+export function strangersIn({ packages }: LockFile, manifestOf: (path: string) => Manifest | null): readonly string[] {
+  return Object.entries(packages).flatMap(([path, { version, license, hasInstallScript }]) => {
+    const manifest = path === '' ? null : manifestOf(path)
+    // For another system, or left out on purpose
+    if (manifest === null) return []
+    const runs = ['preinstall', 'install', 'postinstall'].some((name) => manifest.scripts?.[name] !== undefined)
+    const faults: readonly (readonly [boolean, string])[] = [
+      [manifest.version !== version, `is ${manifest.version}, not ${version}`],
+      [typeof manifest.license === 'string' && manifest.license !== license, `is under ${String(manifest.license)}`],
+      [runs && hasInstallScript !== true, 'runs a script when it is installed, which the lock file does not say'],
+    ]
+    return faults.flatMap(([isSo, what]) => (isSo ? [`${path} ${what}`] : []))
+  })
+}
+
+/** `package.json` of an installed package, as far as it matters here. */
+export interface Manifest {
+  readonly version?: string
+  readonly license?: unknown
+  readonly scripts?: Readonly<Record<string, string>>
+}
+
+/** Of a package below the working directory. */
+export function installedManifest(path: string): Manifest | null {
+  try {
+    return JSON.parse(readFileSync(`${path}/package.json`, 'utf8')) as Manifest
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
   }
-  return problems
 }
 
 export const FILE = 'THIRD-PARTY.md'

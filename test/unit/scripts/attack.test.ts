@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { countsIn } from '../../../scripts/lib/prove/attack/dependencies.ts'
 import { slowest } from '../../../scripts/lib/prove/attack/expressions.ts'
 import { literalsIn } from '../../../scripts/lib/prove/attack/literals.ts'
 import { readSession } from '../../../scripts/lib/prove/attack/model.ts'
+import { ours } from '../../../scripts/lib/prove/attack/testssl.ts'
 
 // The harness must see what it looks for.
 
@@ -57,4 +59,21 @@ test('Expressions are told from divisions, texts, comments and templates', () =>
       ['h', ''],
     ],
   )
+})
+
+test('What a scanner says of the certificate alone is left out, and the same of anything else is not', () => {
+  const found = (id: string, finding: string) => ({ id, severity: 'HIGH', finding })
+  const control = [found('cert_trust', 'nobody vouches'), found('overall_grade', 'T')]
+  assert.deepEqual(ours(control, control), [])
+  const worse = [found('cert_trust', 'expired'), found('LUCKY13', 'nobody vouches')]
+  assert.deepEqual(ours([...control, ...worse], control), worse)
+})
+
+test('No answer to npm audit is never taken for none with holes', () => {
+  assert.equal(countsIn('{"metadata":{"vulnerabilities":{"total":0}}}'), 0)
+  assert.equal(countsIn('{"metadata":{"vulnerabilities":{"total":2}}}'), 2)
+  assert.equal(countsIn('{"statusCode":405,"body":""}'), '405 from the registry')
+  assert.equal(countsIn('{"message":"request to registry failed"}'), 'request to registry failed')
+  assert.equal(countsIn('{}'), 'an answer without counts')
+  assert.equal(countsIn(''), 'no answer')
 })

@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { run } from '../../../../test/support/process.ts'
-import { isAllowed, problemsOf, readLockFile, usedIn } from '../../licences.ts'
+import {
+  FILE,
+  installedManifest,
+  isAllowed,
+  listOf,
+  problemsOf,
+  readLockFile,
+  strangersIn,
+  usedIn,
+} from '../../licences.ts'
 import type { Promised, Proof } from '../part.ts'
 
 const AUDIT_MS = 90_000
@@ -9,7 +18,11 @@ const AUDIT_MS = 90_000
 export async function proveDependencies(): Promise<Proof> {
   const lock = readLockFile()
   const used = usedIn(lock)
-  const problems = problemsOf(lock, JSON.parse(readFileSync('package.json', 'utf8')))
+  const problems = [
+    ...problemsOf(lock, JSON.parse(readFileSync('package.json', 'utf8'))),
+    ...strangersIn(lock, installedManifest),
+    ...(readFileSync(FILE, 'utf8') === listOf(used) ? [] : [`${FILE} is out of date`]),
+  ]
   const refused = used.filter(({ licence }) => !isAllowed(licence))
   const audit = await audited()
   return {
@@ -22,7 +35,7 @@ export async function proveDependencies(): Promise<Proof> {
     ],
     promises: [
       {
-        text: 'The lock file fixes the content of every package, and each licence is one of those that are allowed.',
+        text: 'The lock file fixes the content of every package, none of them runs scripts or was given up by its authors, and each licence is listed and one of those that are allowed.',
         kept: problems.length === 0 && refused.length === 0,
         detail: [...problems, ...refused.map(({ name, licence }) => `${name}: ${licence}`)].join('; ') || 'all',
       },
@@ -42,19 +55,28 @@ interface Audit {
 async function audited(): Promise<Audit> {
   const { stdout } = await run('npm', ['audit', '--omit=dev', '--json'], { timeoutMs: AUDIT_MS })
   const counts = countsIn(stdout)
-  if (counts === null) {
-    const notes = ['Known holes were not asked for: no registry answered npm audit.']
-    return { holes: 'not asked', promises: [], notes }
+  if (typeof counts === 'string') {
+    const notes = [`Whether a hole is known could not be asked, so it is not promised: npm audit got ${counts}.`]
+    return { holes: 'not told', promises: [], notes }
   }
   const text = 'No hole is known in any of them.'
   return { holes: counts, promises: [{ text, kept: counts === 0, detail: 'npm audit --omit=dev' }], notes: [] }
 }
 
-function countsIn(stdout: string): number | null {
+/** How many; or, in words, what came instead. */
+export function countsIn(stdout: string): number | string {
   try {
-    const { metadata } = JSON.parse(stdout) as { metadata?: { vulnerabilities?: { total?: number } } }
-    return metadata?.vulnerabilities?.total ?? null
+    const { metadata, statusCode, message } = JSON.parse(stdout) as Answer
+    const total = metadata?.vulnerabilities?.total
+    if (typeof total === 'number') return total
+    return statusCode === undefined ? (message ?? 'an answer without counts') : `${statusCode} from the registry`
   } catch {
-    return null
+    return 'no answer'
   }
+}
+
+interface Answer {
+  readonly metadata?: { readonly vulnerabilities?: { readonly total?: number } }
+  readonly statusCode?: number
+  readonly message?: string
 }
