@@ -9,6 +9,12 @@ const AT_ONCE = 4
 /** When a message that could not be scanned has its next turn. */
 const AGAIN_MS = 900_000
 
+/**
+ * What an operator took over is theirs to release. What a repair holds may have been a plugin's: its reason
+ * may be what was lost.
+ */
+export const isToBeScanned = ({ owner }: Pick<Hold, 'owner'>): boolean => !owner.startsWith('operator:')
+
 /** Looks once more at what a plugin held before its deadline releases it. */
 export class HeldCheck {
   readonly #clock: Clock
@@ -29,7 +35,7 @@ export class HeldCheck {
 
   /** Null if the lease may go out, or the hold that takes the place of the one that is over. */
   readonly holdAgain = (lease: Lease, hold: Hold): Promise<Hold | null> => {
-    if (!this.#chain.rescans || !hold.owner.startsWith('plugin:')) return Promise.resolve(null)
+    if (!this.#chain.rescans || !isToBeScanned(hold)) return Promise.resolve(null)
     const lane = this.#turn++ % AT_ONCE
     const looked = (this.#lanes[lane] ?? Promise.resolve()).then(() => this.#look(lease, hold))
     this.#lanes[lane] = looked.catch(() => {})

@@ -5,6 +5,7 @@ import { parseAddress } from '../mail/address.ts'
 import type { Content } from '../mail/content.ts'
 import type { Envelope, Recipient } from '../mail/envelope.ts'
 import type { Hold, QueueEntry, QueueFilter, Spool } from '../spool/contract.ts'
+import { isToBeScanned } from './held-check.ts'
 
 export interface ReleasePorts {
   readonly spool: Pick<Spool, 'list' | 'content' | 'act'>
@@ -70,7 +71,7 @@ async function sideBySide<T>(items: readonly T[], atOnce: number, work: (item: T
 
 /** What speaks against the release, or null. */
 async function judge({ spool, chain }: ReleasePorts, entry: QueueEntry): Promise<Outcome | null> {
-  if (holdOf(entry) === null) return null
+  if (!entry.recipients.some(isToBeJudged)) return null
   const content = await spool.content(entry.queueId)
   // gone meanwhile, so that there is nothing to release either
   if (content === null) return null
@@ -79,8 +80,12 @@ async function judge({ spool, chain }: ReleasePorts, entry: QueueEntry): Promise
   return action === 'continue' || action === 'tag' ? null : outcome
 }
 
+/** One whose hold cannot be read, too. */
+const isToBeJudged = ({ state, hold }: QueueEntry['recipients'][number]): boolean =>
+  state === 'held' && (hold === null || isToBeScanned(hold))
+
 const holdOf = ({ recipients }: QueueEntry): Hold | null =>
-  recipients.find(({ hold }) => hold?.owner.startsWith('plugin:'))?.hold ?? null
+  recipients.find(({ hold }) => hold !== null && isToBeScanned(hold))?.hold ?? null
 
 function heldMessage({ queueId, client, sender, recipients }: QueueEntry, content: Content) {
   const envelope: Envelope = {

@@ -16,7 +16,13 @@ const REJECT: Verdict = { action: 'reject', reason: 'virus X', reply: reply(554,
 const DEFER: Verdict = { action: 'defer', reason: 'no scanner', reply: reply(451, '4.7.1', 'Later') }
 
 test('a deadline releases only what is let pass by those who look again', async (t) => {
-  const verdicts: Record<string, Verdict> = { clean: CONTINUE, bad: REJECT, unclear: DEFER, theirs: REJECT }
+  const verdicts: Record<string, Verdict> = {
+    clean: CONTINUE,
+    bad: REJECT,
+    unclear: DEFER,
+    theirs: REJECT,
+    lost: REJECT,
+  }
   const plugin: Inspector = {
     name: 'scan',
     rescan: true,
@@ -38,6 +44,7 @@ test('a deadline releases only what is let pass by those who look again', async 
     bad: await hold('bad', 'plugin:spam'),
     unclear: await hold('unclear', 'plugin:spam'),
     theirs: await hold('theirs', 'operator:me'),
+    lost: await hold('lost', 'component:repair'),
   }
   relay.clock.jump(HOUR + 1)
   await relay.deliver.sweep()
@@ -45,6 +52,7 @@ test('a deadline releases only what is let pass by those who look again', async 
   assert.equal(await holdOf(ids.clean), null)
   assert.equal(await holdOf(ids.theirs), null)
   assert.equal(await relay.spool.show(ids.bad), null, 'it was given back')
+  assert.equal(await relay.spool.show(ids.lost), null, 'whatever its reason was')
   const unclear = await holdOf(ids.unclear)
   assert.deepEqual([unclear?.reason, unclear?.then], ['not released: no scanner', 'release'])
   assert.ok(unclear && unclear.until > relay.clock.now())

@@ -119,6 +119,14 @@ test('only what a plugin held is scanned: what an operator took over is theirs t
   assert.deepEqual(asked, [])
 })
 
+test('what a repair held, for whatever reason, is scanned too', async (t) => {
+  const { plugin } = scanner()
+  const { operator, put, states } = await start(t, [plugin])
+  const id = await put('VIRUS', { ...HOLD, owner: 'component:repair' })
+  assert.deepEqual(await operator.act({ do: 'release' }, { queueIds: [id] }, 'me'), { changed: 0, busy: 1 })
+  assert.equal((await states(id))?.[0]?.[0], 'held')
+})
+
 test('the filter counts for what is released and for what stays', async (t) => {
   const { plugin } = scanner()
   const { operator, put, states } = await start(t, [plugin])
