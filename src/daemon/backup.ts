@@ -229,23 +229,36 @@ export function restore(request: StateRequest, from: string): BackupReport {
   }
   if (existsSync(spool) && isInUse(spool)) throw new BackupRefused('a daemon runs there: stop it first')
   const places = placesOf(config)
+  const queue = join('spool', 'spool.db')
+  // First, under another name: while it has no other, nothing starts
+  const building = `${join(spool, 'spool.db')}.building`
+  for (const ending of ['-wal', '-shm', '-journal']) rmSync(building + ending, { force: true })
+  copyDown(join(from, queue), building)
   for (const { path } of manifest.files) {
     const [place = '', ...rest] = path.split(sep)
-    if (!(place in places)) continue
-    const target = join(places[place as keyof typeof places], ...rest)
-    mkdirSync(dirname(target), { recursive: true, mode: 0o700 })
-    // The rows of the queue last: without them nothing starts on half a restore
-    if (path !== join('spool', 'spool.db')) copyFile(join(from, path), target)
+    if (place in places && path !== queue)
+      copyDown(join(from, path), join(places[place as keyof typeof places], ...rest))
   }
-  restoreQueue(join(from, 'spool', 'spool.db'), spool, join(ledger, 'ledger.db'))
+  finishQueue(spool, join(ledger, 'ledger.db'))
   for (const place of new Set(Object.values(places))) if (existsSync(place)) giveToOwner(place)
   const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0)
   return { folder: from, files: manifest.files.length, bytes, messages: manifest.messages }
 }
 
-function restoreQueue(from: string, spool: string, ledger: string): void {
+/** With its folders, and all of it on stable storage. */
+function copyDown(from: string, to: string): void {
+  const made = mkdirSync(dirname(to), { recursive: true, mode: 0o700 })
+  copyFile(from, to)
+  // A file is lost where the name of any folder above it is
+  const top = dirname(made ?? to)
+  for (let folder = dirname(to); folder.length >= top.length; folder = dirname(folder)) {
+    syncPath(folder)
+    if (folder === dirname(folder)) break
+  }
+}
+
+function finishQueue(spool: string, ledger: string): void {
   const building = join(spool, 'spool.db.building')
-  copyFile(from, building)
   const db = openForChange(building)
   try {
     db.transaction(() => continueJournal(db, { ledgerHas: (source) => ledgerHas(ledger, source) }))()

@@ -5,7 +5,18 @@ import { formatQueueId } from '../../mail/queue-id.ts'
 import { copyAside } from '../thread/damage.ts'
 import { Removal } from '../thread/removal.ts'
 import { FLAG, type StoredHold } from '../wire.ts'
-import { contentFiles, contentIn, databaseIn, moveAway, openForChange, syncPath, whileStopped } from './folder.ts'
+import {
+  awayName,
+  contentFiles,
+  contentIn,
+  databaseIn,
+  lastMovedAway,
+  moveAway,
+  moveLogAway,
+  openForChange,
+  syncPath,
+  whileStopped,
+} from './folder.ts'
 import { fileSum, RowCheck } from './row-check.ts'
 import { type Salvaged, salvage } from './salvage.ts'
 
@@ -50,14 +61,23 @@ export function repairSpool(request: RepairRequest): RepairReport {
     const done = build(path, `${path}.building`, request)
     renameSync(`${path}.building`, repaired)
     syncPath(request.folder)
-    const movedTo = existsSync(path) ? moveAway(path, request.now) : path
+    const movedTo = moveOld(path, request.now)
     renameSync(repaired, path)
     syncPath(request.folder)
     return { ...done, movedTo }
   })
 }
 
-function finish(repaired: string, path: string, { folder }: RepairRequest): RepairReport {
+/** A log alone is moved too: it is of a database that is gone. Where to; the database's own path where there was none. */
+function moveOld(path: string, now: number): string {
+  if (existsSync(path)) return moveAway(path, now)
+  moveLogAway(path, awayName(path, now))
+  return path
+}
+
+/** The old database has gone, its log perhaps not yet. */
+function finish(repaired: string, path: string, { folder, now }: RepairRequest): RepairReport {
+  moveLogAway(path, lastMovedAway(path) ?? awayName(path, now))
   renameSync(repaired, path)
   syncPath(folder)
   const db = openForChange(path)

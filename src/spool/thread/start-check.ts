@@ -13,10 +13,23 @@ export class SpoolDamaged extends Error {
   }
 }
 
+/** A restore was cut short: what a start would find is an empty queue. Nothing was changed. */
+class HalfRestored extends Error {
+  override readonly name = 'HalfRestored'
+  constructor(path: string) {
+    super(
+      `${path} was not restored to its end. Nothing was changed. Move the state that is there away, then: postern restore`,
+    )
+  }
+}
+
 /** What SQLite itself would pass over in silence. Before it opens the file. Throws SpoolDamaged. */
 export function checkFiles({ path, contentPath, ballastPath }: WriterData): void {
   const found = statSync(path, { throwIfNoEntry: false })
   const used = existsSync(ballastPath) || hasContent(contentPath)
+  if (found === undefined && existsSync(`${path}.building`)) throw new HalfRestored(path)
+  if (found === undefined && existsSync(`${path}.repaired`))
+    throw new SpoolDamaged(`${path} is gone, and a repair was cut short`)
   if (found === undefined && used) throw new SpoolDamaged(`${path} is gone, and there is content beside it`)
   if (found?.size === 0 && used) throw new SpoolDamaged(`${path} is empty`)
   if (found !== undefined && found.size > 0) checkLength(path)
