@@ -62,7 +62,10 @@ export class Sink implements SinkHost {
   listen(port = this.options.port ?? 0): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(port, '127.0.0.1', () => resolve())
+      this.#server.listen(port, '127.0.0.1', () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
     })
   }
 
