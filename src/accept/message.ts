@@ -115,7 +115,7 @@ export class MessageSink implements DataSink {
     const header = this.#reader.header()
     const refusal = checkHeader(open.peer, header)
     if (refusal !== null) return this.#giveUp(refusal)
-    const written = await this.#writer.finish()
+    const written = await this.#writer.finish(info.plainLines)
     const prepared = this.#prepare(header, written)
     const judged = await this.#judge(prepared, header, info)
     if ('reason' in judged) return this.#giveUp(judged)

@@ -1,3 +1,5 @@
+const NOT_PLAIN = /\r(?!\n)|(?<!\r)\n|(?:^|\n)\./
+
 /**
  * The bytes of a message, header and body, with CRLF line ends, not dot-stuffed.
  * Re-readable as often as wanted. Small ones lie in memory, large ones in a file.
@@ -7,6 +9,8 @@ export interface Content {
   readonly size: number
   /** All bytes, where they are in memory; null where they are not. */
   readonly bytes: Buffer | null
+  /** True: whoever took it saw every line end in CRLF, and none open with a dot. Left out where nobody looked. */
+  readonly plainLines?: boolean
   /**
    * The bytes in order. Each call starts anew. With `lent` a chunk's memory may be used for the next one: who asks
    * for that, or ends the reading, has no more use of the last chunk.
@@ -38,11 +42,18 @@ export function prefixedContent(head: Buffer, rest: Content): Content {
   return {
     size: head.length + rest.size,
     bytes: null,
+    plainLines: rest.plainLines === true && hasPlainLines(head),
     async *stream(how) {
       yield head
       yield* rest.stream(how)
     },
   }
+}
+
+/** Of whole lines that are few. */
+function hasPlainLines(head: Buffer): boolean {
+  const text = head.toString('latin1')
+  return text.endsWith('\r\n') && !NOT_PLAIN.test(text)
 }
 
 /** Every byte in one buffer. Only for content whose size the caller has bounded: throws RangeError over `limit` bytes. */

@@ -4,6 +4,7 @@ import { ContentBuffers } from './content/buffers.ts'
 import { fileContent, type Whole } from './content/file.ts'
 import type { ContentPlace } from './content/file-writer.ts'
 import { ContentFolder } from './content/folder.ts'
+import { FreshMemory } from './content/fresh.ts'
 import { SpoolWriter, writerOf } from './content/writer.ts'
 import type { StoredFile } from './encode.ts'
 import type { SpoolSettings } from './options.ts'
@@ -26,10 +27,12 @@ export class Contents {
 
   constructor(settings: SpoolSettings, now: () => number, lastId: number, onError: (error: unknown) => void) {
     const { freed = () => {} } = settings
+    const buffers = new ContentBuffers(settings.writeBufferBytes, freed)
     this.#place = {
       freed,
       folder: new ContentFolder(join(settings.path, 'content'), now, lastId),
-      buffers: new ContentBuffers(settings.writeBufferBytes, freed),
+      buffers,
+      fresh: new FreshMemory(settings.freshBytes, buffers, now),
       readBuffers: new ContentBuffers(settings.readBufferBytes, freed),
       inRowBytes: settings.contentInRowBytes,
       outgrown: [],

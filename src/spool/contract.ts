@@ -90,8 +90,8 @@ export interface ContentWriter {
   readonly size: number
   /** True if more may follow at once; otherwise wait for the promise (backpressure of the disk). Throws or rejects with SpoolUnavailable. The chunk is not kept: it may be reused after the call returns. */
   write(chunk: Buffer): true | Promise<void>
-  /** All bytes are here. The content is readable until `put` adopted it and its message is gone, or `discard()`. */
-  finish(): Promise<Content>
+  /** All bytes are here; `plainLines` as Content has it. The content is readable until `put` adopted it and its message is gone, or `discard()`. */
+  finish(plainLines?: boolean): Promise<Content>
   /** Gives up what was written. Harmless after `put`. */
   discard(): Promise<void>
 }

@@ -17,6 +17,8 @@ export interface SpoolOptions {
   readonly housekeepingLeaseMs?: number
   /** Memory for all content that is on its way to files. Default 64 MiB. */
   readonly writeBufferBytes?: number
+  /** For content that was just written to files, and is sent from memory while there is room. Default 32 MiB; 0 for none. */
+  readonly freshBytes?: number
   /** For all content that is being read from files to be sent, together; each has at least 16 KiB. */
   readonly readBufferBytes?: number
   /** Under load, the least time between two commits, milliseconds: a little more makes them fewer and larger. Default 0. */
@@ -46,6 +48,7 @@ export const SPOOL_DEFAULTS = {
   checkSpaceMs: 1000,
   housekeepingLeaseMs: 600_000,
   writeBufferBytes: 64 * MIB,
+  freshBytes: 32 * MIB,
   readBufferBytes: 16 * MIB,
   gatherMs: 0,
   cacheBytes: 32 * MIB,

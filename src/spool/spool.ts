@@ -3,6 +3,7 @@ import { StoreError, type ThreadClient } from '../db/client.ts'
 import type { Content } from '../mail/content.ts'
 import { formatQueueId, idGenerator, type QueueId } from '../mail/queue-id.ts'
 import { unavailable } from './content/file-writer.ts'
+import { writerOf } from './content/writer.ts'
 import type { Contents, Ready } from './contents.ts'
 import type {
   BlockReason,
@@ -82,6 +83,7 @@ export class SqliteSpool implements Spool {
     if (row[9].length === 0) await this.#remove(ready.file === null ? [] : [ready.file.name])
     const queueId = formatQueueId(row[0])
     const leases = plannedLeases(queueId, { ...message, content: ready.content }, plans)
+    writerOf(ready.content)?.stored(leases.length)
     return { queueId, leases }
   }
 
@@ -117,6 +119,7 @@ export class SqliteSpool implements Spool {
     try {
       const blobs = all.flatMap((each) => each.blobs)
       await this.#remove(await this.#parts.writer.call('settle', rows, blobs))
+      for (const { ready } of all) writerOf(ready.content)?.stored(0)
     } catch (error) {
       await this.#undo(
         all.map(({ ready }) => ready),

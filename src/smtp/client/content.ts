@@ -15,12 +15,23 @@ const CRLF_DOT_CRLF = Buffer.from('\r\n.\r\n')
 /** Bytes looked at in one go, and written in one go where content streams. */
 export const PIECE_BYTES = 65_536
 
+/** Makes content fit for DATA as it passes in pieces. */
+export interface Fitter {
+  next(piece: Buffer): Buffer | null
+  end(): Buffer | null
+}
+
+const AS_IT_IS: Fitter = { next: (piece) => piece, end: () => DOT_CRLF }
+
+/** For content of which it is known that nothing is to be done, nothing is. */
+export const fitterFor = ({ plainLines }: Content): Fitter => (plainLines === true ? AS_IT_IS : new Stuffer())
+
 /**
  * Makes content fit for DATA (RFC 5321 section 4.5.2) as it passes in pieces, and refuses content with
  * a bare CR or LF: different servers see different line ends there, and with them different
  * messages (SMTP smuggling). Changes nothing but doubling a dot at the beginning of a line.
  */
-export class Stuffer {
+export class Stuffer implements Fitter {
   #afterCr = false
   #lineStart = true
   #bare = false

@@ -1,6 +1,6 @@
 import type { Content } from '../../mail/content.ts'
 import { isPermanent, isPositive, type Reply, reply, replyText } from '../../mail/reply.ts'
-import { pieces, Stuffer } from './content.ts'
+import { fitterFor, pieces } from './content.ts'
 import type { ClientFailure, ClientPhase, ClientTimeouts, RecipientReply, SendResult } from './contract.ts'
 import { socketErrorText } from './failure.ts'
 import type { Plan } from './plan.ts'
@@ -212,18 +212,18 @@ export class Transaction implements Listener {
   }
 
   async #streamContent(): Promise<void> {
-    const stuffer = new Stuffer()
+    const fitter = fitterFor(this.#content)
     let left = this.#content.size
     for await (const piece of pieces(this.#content)) {
       if (this.#over) return
-      const bytes = stuffer.next(piece)
+      const bytes = fitter.next(piece)
       if (bytes === null) break
       left -= piece.length
       this.#expect('content', 'block')
       // The piece is only lent
       if (!this.#wire.write(bytes)) await this.#wire.drained()
     }
-    if (!this.#over) this.#endContent(stuffer.end(), left)
+    if (!this.#over) this.#endContent(fitter.end(), left)
   }
 
   #endContent(end: Buffer | null, left: number): void {

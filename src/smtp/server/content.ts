@@ -41,6 +41,8 @@ export class ContentReader {
   eightBit = false
   /** Bare LFs made CRLF so far. */
   normalised = 0
+  /** Whether a dot was taken out so far. */
+  #dotted = false
 
   readonly #lenient: boolean
   // What came before, as far as it bears on what comes next: '', CR, CRLF, CRLF dot, or CRLF dot
@@ -53,11 +55,17 @@ export class ContentReader {
     this.#lenient = lenient
   }
 
+  /** Whether, as far as is known, every line ends in CRLF and none opens with a dot. */
+  get plainLines(): boolean {
+    return this.fault === null && !this.#dotted && this.normalised === 0
+  }
+
   /** Reads a chunk from `start` on. Not to be called again after the end mark. */
   feed(chunk: Buffer, start = 0): ContentPiece {
     const text = this.#carry + chunk.toString('latin1', start)
     const base = start - this.#carry.length
     const { stop, ended, dots } = findDots(text)
+    this.#dotted ||= dots.length > 0
     const used = ended ? base + stop + END_MARK.length : chunk.length
     this.#check(ended ? text.slice(0, stop + END_MARK.length) : text)
     const till = stop < 0 ? chunk.length : Math.max(start, base + stop + 2)

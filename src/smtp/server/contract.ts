@@ -107,6 +107,8 @@ export interface DataInfo {
   readonly eightBit: boolean
   /** How many bare LF were made CRLF (devices only). */
   readonly normalised: number
+  /** Whether it is known that every line ends in CRLF and none opens with a dot. */
+  readonly plainLines: boolean
 }
 
 /** Limits and switches of one session. Defaults stand in `limits.ts`. */

@@ -53,8 +53,8 @@ export class Intake {
   }
 
   end(): Promise<HandlerReply> {
-    const { size, eightBit, normalised } = this.#reader
-    return this.#sink.end({ size, eightBit, normalised })
+    const { size, eightBit, normalised, plainLines } = this.#reader
+    return this.#sink.end({ size, eightBit, normalised, plainLines })
   }
 
   /** The end mark will not come. */

@@ -4,7 +4,8 @@ const LARGEST = 262_144
 const SMALLEST = 16_384
 // Writers have two each: one fills while the other is written
 const SPARE = 2
-const KEEP = 64
+// As many as fresh content may hold, and those that fill meanwhile: to map and clear new ones costs more than they save
+const KEEP = 192
 
 /**
  * Buffers of all content on its way to files, or out of them: large while few messages move, so that each
@@ -29,7 +30,17 @@ export class ContentBuffers {
   }
 
   give(buffer: Buffer): void {
+    this.leave()
+    this.recycle(buffer)
+  }
+
+  /** One that was taken is somebody else's now, with a budget of theirs. */
+  leave(): void {
     this.#used--
+  }
+
+  /** One that had left is of no more use to anybody. */
+  recycle(buffer: Buffer): void {
     this.freed(buffer)
     if (buffer.length === LARGEST && this.#free.length < KEEP) this.#free.push(buffer)
   }

@@ -5,11 +5,13 @@ import { SpoolUnavailable } from '../contract.ts'
 import type { StoredFile } from '../encode.ts'
 import type { ContentBuffers } from './buffers.ts'
 import type { ContentFolder, NewFile } from './folder.ts'
+import type { Fresh, FreshMemory } from './fresh.ts'
 
 /** What content needs of its spool while it arrives. */
 export interface ContentPlace {
   readonly folder: ContentFolder
   readonly buffers: ContentBuffers
+  readonly fresh: FreshMemory
   /** For content that is read from files. */
   readonly readBuffers: ContentBuffers
   /** Up to this, content stays in memory. */
@@ -30,6 +32,8 @@ interface Stretch {
 export class FileWriter {
   readonly #place: ContentPlace
   readonly #opened: Promise<NewFile>
+  /** What was written, while it may stay in memory too. */
+  readonly fresh: Fresh
   #buffer: Buffer
   #filled = 0
   /** Stretches that wait for the one that is being written. */
@@ -47,6 +51,7 @@ export class FileWriter {
   constructor(place: ContentPlace, head: Buffer) {
     this.#place = place
     this.#buffer = place.buffers.take()
+    this.fresh = place.fresh.open()
     this.#opened = place.folder.create()
     this.#opened.catch((error: unknown) => this.#fail(error))
     // Longer than a buffer is when many write at once, so this may start writes. What becomes of them, the next call hears
@@ -86,6 +91,7 @@ export class FileWriter {
   /** Removes the file, however far it has come. */
   async discard(): Promise<void> {
     await this.#writing
+    this.fresh.drop()
     this.#giveBack()
     const file = await this.#opened.catch(() => null)
     if (file === null) return
@@ -113,7 +119,7 @@ export class FileWriter {
       const { buffer, length } = next
       this.#putting = this.#error === null ? this.#put(buffer.subarray(0, length)) : Promise.resolve()
       await this.#putting.catch((error: unknown) => this.#fail(error))
-      this.#place.buffers.give(buffer)
+      if (!this.fresh.add(buffer, length)) this.#place.buffers.give(buffer)
     }
     this.#writing = null
   }

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import type { Content } from '../../mail/content.ts'
 import { ContentDamaged, contentSum } from '../checksum.ts'
 import type { ContentBuffers } from './buffers.ts'
+import type { Fresh } from './fresh.ts'
 
 // Larger ones that nobody gives back are mapped and unmapped each time, and cost more than they save
 const READ_BYTES = 65_536
@@ -25,6 +26,16 @@ export const fileContent = (path: string, whole: Whole, buffers: ContentBuffers)
   bytes: null,
   stream: (how) => (how === 'lent' ? lend(path, whole, buffers) : readFile(path, whole, newBuffer)),
 })
+
+/** Content that was just written to a file: lent from memory while it is there, read from the file otherwise. */
+export function freshContent(path: string, whole: Whole, buffers: ContentBuffers, fresh: Fresh): Content {
+  const file = fileContent(path, whole, buffers)
+  // Whether it is there is asked when the first chunk is
+  const lent = async function* () {
+    yield* fresh.isHere ? fresh.read() : file.stream('lent')
+  }
+  return { ...file, stream: (how) => (how === 'lent' ? lent() : file.stream(how)) }
+}
 
 const newBuffer = (): Buffer => Buffer.allocUnsafeSlow(READ_BYTES)
 

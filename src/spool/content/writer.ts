@@ -1,7 +1,7 @@
 import { type Content, memoryContent, prefixedContent } from '../../mail/content.ts'
 import { type ContentWriter, SpoolUnavailable } from '../contract.ts'
 import type { StoredFile } from '../encode.ts'
-import { fileContent } from './file.ts'
+import { freshContent } from './file.ts'
 import { type ContentPlace, FileWriter } from './file-writer.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -41,14 +41,15 @@ export class SpoolWriter implements ContentWriter {
     return file.write(chunk)
   }
 
-  async finish(): Promise<Content> {
+  async finish(plainLines = false): Promise<Content> {
     if (this.#content !== null) return this.#content
     if (this.#file === null) {
       this.#content = memoryContent(this.#memory.subarray(HEAD_ROOM, HEAD_ROOM + this.#size))
     } else {
+      const { folder, readBuffers } = this.#place
       const { name, sum } = await this.#file.finish()
-      const whole = { size: this.#size, sum }
-      this.#content = fileContent(this.#place.folder.path(name), whole, this.#place.readBuffers)
+      const content = freshContent(folder.path(name), { size: this.#size, sum }, readBuffers, this.#file.fresh)
+      this.#content = { ...content, plainLines }
     }
     owners.set(this.#content, this)
     return this.#content
@@ -76,6 +77,11 @@ export class SpoolWriter implements ContentWriter {
     this.#headTaken = true
     this.#memory.set(head, HEAD_ROOM - head.length)
     return memoryContent(this.#memory.subarray(HEAD_ROOM - head.length, HEAD_ROOM + this.#size))
+  }
+
+  /** It is stored, and `readers` will read it to send it. */
+  stored(readers: number): void {
+    this.#file?.fresh.awaits(readers)
   }
 
   /** `put` failed: the content is the caller's again. */

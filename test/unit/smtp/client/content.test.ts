@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { memoryContent } from '../../../../src/mail/content.ts'
-import { PIECE_BYTES, pieces, Stuffer } from '../../../../src/smtp/client/content.ts'
+import { type Content, memoryContent, prefixedContent } from '../../../../src/mail/content.ts'
+import { fitterFor, PIECE_BYTES, pieces, Stuffer } from '../../../../src/smtp/client/content.ts'
 
 /** The bytes on the wire, end mark included; null if refused. */
 function stuffed(parts: readonly Buffer[]): string | null {
@@ -111,6 +111,37 @@ test('Content in which no line opens with a dot is not copied.', () => {
 test('A piece of nothing but dots and line ends is stuffed whole.', () => {
   const content = '.\r\n'.repeat(20_000)
   assert.equal(received(stuffedText(content) ?? ''), content)
+})
+
+test('Content of known lines goes out as it is, and is looked at again where its head is not as plain.', () => {
+  const known = (content: Content) => !(fitterFor(content) instanceof Stuffer)
+  const plain: Content = {
+    size: 1,
+    bytes: null,
+    plainLines: true,
+    stream: () => memoryContent(Buffer.from('a')).stream(),
+  }
+  assert.ok(known(plain))
+  assert.equal(fitterFor(plain).end()?.toString(), '.\r\n')
+  assert.ok(!known({ ...plain, plainLines: false }))
+  assert.ok(!known(memoryContent(Buffer.from('a\r\n'))))
+  for (const head of ['Received: x\r\n', 'a: .\r\n ..\r\n']) {
+    assert.ok(known(prefixedContent(Buffer.from(head), plain)), head)
+    assert.ok(!known(prefixedContent(Buffer.from(head), { ...plain, plainLines: false })), head)
+  }
+  for (const head of [
+    'a: b',
+    'a: b\n',
+    'a: b\r',
+    'a\rb\r\n',
+    'a\nb\r\n',
+    '.a\r\n',
+    'a\r\n.b\r\n',
+    'a\n\r\n',
+    'a\r\r\n',
+  ]) {
+    assert.ok(!known(prefixedContent(Buffer.from(head), plain)), JSON.stringify(head))
+  }
 })
 
 test('Content is cut into pieces of a bounded size, none of them empty.', async () => {

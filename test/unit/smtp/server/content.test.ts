@@ -22,8 +22,8 @@ function read(pieces: readonly string[], lenient = false) {
     ended = taken.ended
     left = piece.slice(taken.used)
   }
-  const { fault, size, eightBit, normalised } = reader
-  return { content, left, ended, fault, size, eightBit, normalised }
+  const { fault, size, eightBit, normalised, plainLines } = reader
+  return { content, left, ended, fault, size, eightBit, normalised, plainLines }
 }
 
 const bytes = (text: string): string[] => [...text]
@@ -63,7 +63,11 @@ describe('content', () => {
           pieces.filter((piece) => piece !== ''),
           lenient,
         )
-        assert.deepEqual(result, {
+        const { plainLines, ...rest } = result
+        // A dot that a client put there in vain counts too, so that it may be false where it need not
+        assert.ok(!plainLines || !/(^|\r\n)\./.test(content))
+        assert.ok(plainLines || /(^|\r\n)\./.test(content))
+        assert.deepEqual(rest, {
           content,
           left: 'NOOP\r\n',
           ended: true,
@@ -87,8 +91,24 @@ describe('content', () => {
         size: 0,
         eightBit: false,
         normalised: 0,
+        plainLines: true,
       })
     }
+  })
+
+  it('is known to have plain lines only where nothing was taken out or put in', () => {
+    for (const [wire, lenient] of [
+      ['.a\r\n.\r\n', false],
+      ['a\r\n..\r\n.\r\n', false],
+      ['a\n.b\r\n.\r\n', true],
+      ['a\nb\r\n.\r\n', true],
+    ] as const) {
+      for (const pieces of cuts(wire)) {
+        const { ended, plainLines } = read(pieces, lenient)
+        assert.deepEqual({ ended, plainLines }, { ended: true, plainLines: false }, JSON.stringify(pieces))
+      }
+    }
+    for (const pieces of cuts('a.\r\n b\r\n.\r\n')) assert.ok(read(pieces).plainLines)
   })
 
   it('keeps the line end that belongs to the end mark too', () => {

@@ -137,7 +137,7 @@ describe('content of any size', () => {
       assert.match(await client.reply(), /^250 /)
       const message = messages.at(-1)
       assert.ok(message?.content === content, `${lines} lines`)
-      assert.deepEqual(message.info, { size: content.length, eightBit: lines > 0, normalised: 0 })
+      assert.deepEqual(message.info, { size: content.length, eightBit: lines > 0, normalised: 0, plainLines: true })
     }
   })
 })
