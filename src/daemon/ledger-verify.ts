@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatProblem, loadConfig } from '../config/index.ts'
 import { publicKeyOf } from '../ledger/chain/point.ts'
 import { compareWithSpool } from '../ledger/verify/agreement.ts'
-import { NoLedger } from '../ledger/verify/file.ts'
+import { NoLedger, requireReadable } from '../ledger/verify/file.ts'
 import type { LedgerProblem, VerifyReport } from '../ledger/verify/report.ts'
 import { type VerifyOptions, verifyLedger } from '../ledger/verify/verify.ts'
 import { SpoolAudit } from '../spool/audit.ts'
@@ -85,7 +85,8 @@ function readPublicKey(file: string): KeyObject {
 }
 
 async function andSpool(report: VerifyReport, { ledger, spool }: Places): Promise<VerifyReport> {
-  if (spool === null || !existsSync(spool)) throw new RangeError(`there is no spool ${spool}`)
+  if (spool === null) return report
+  requireReadable(spool)
   const audit = new SpoolAudit(spool)
   try {
     const { list, more } = await compareWithSpool(ledger, audit)

@@ -23,7 +23,7 @@ export const inWords = (error: unknown): string => {
 
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'it is not there',
-  EACCES: 'this user may not open it',
+  EACCES: 'this user has no permission',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of the path is no folder',
   EROFS: 'its disk is read-only',

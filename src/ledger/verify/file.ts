@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { type Connection, openReadOnly } from '../../db/database.ts'
 import type { SignedPoint } from '../chain/point.ts'
 import { Findable } from './findable.ts'
@@ -38,6 +38,17 @@ const CACHE_BYTES = 16 * 1024 * 1024
 const POINT = 'entry, count, at, hash, key, signature'
 const ROW = 'id, source, seq, at, queue_id, CAST(event AS BLOB), CAST(data AS BLOB), hash'
 
+/** A file that this user may not see is not one that is gone. */
+export function requireReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK)
+  } catch (error) {
+    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    const why = isGone ? `there is no file ${path}` : `${path} may not be read by this user: run it as the daemon's`
+    throw new NoLedger(why)
+  }
+}
+
 /**
  * A ledger's file, read beside its writer or without one. Each call is a transaction of its own, so
  * that the writer's log does not grow behind a long reader.
@@ -48,7 +59,7 @@ export class LedgerFile {
 
   /** Throws NoLedger, or SQLite's error where not even its head can be read. */
   constructor(path: string) {
-    if (!existsSync(path)) throw new NoLedger(`there is no file ${path}`)
+    requireReadable(path)
     this.#db = openReadOnly(path, CACHE_BYTES)
     try {
       if (this.#db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'chain'").get() === undefined) {

@@ -49,6 +49,21 @@ test('Without permission for the socket a command says so', async (t) => {
   assert.match(stderr, /^You may not talk to the daemon: no permission for .*admin\.sock\./)
 })
 
+test('A record that this user may not see is not said to be gone', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = join(folder, 'ledger.db')
+  const verify = () => {
+    const command = [POSTERN, 'ledger', 'verify', '--file', file]
+    const [program = '', ...args] = process.getuid?.() === 0 ? [...POWERLESS, ...command] : command
+    return run(program, args)
+  }
+  assert.equal((await verify()).stderr, `there is no file ${file}\n`)
+  writeFileSync(file, '')
+  chmodSync(file, 0)
+  if (process.getuid?.() === 0) chownSync(file, NOBODY, NOBODY)
+  assert.equal((await verify()).stderr, `${file} may not be read by this user: run it as the daemon's\n`)
+})
+
 test('The socket is found by --socket, the environment, or the configuration, in this order', async (t) => {
   const folder = temporaryFolder(t)
   const where = async (args: readonly string[], env: NodeJS.ProcessEnv = {}) => {
