@@ -1,5 +1,6 @@
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Clock } from '../clock.ts'
+import { boundAnswers } from '../http-answers.ts'
 import { LedgerUnavailable } from '../ledger/contract.ts'
 import type { Log } from '../log.ts'
 import { SpoolUnavailable } from '../spool/contract.ts'
@@ -23,10 +24,25 @@ export interface AdminOptions {
   readonly socketPath: string
   /** File mode of the socket: who may act on the queue. Default 0660: owner and group. */
   readonly socketMode?: number
+  /** How long peers are waited for, milliseconds. By default `ADMIN_TIMEOUTS`. */
+  readonly timeouts?: AdminTimeouts
   readonly ports: AdminPorts
   readonly log: Log
   readonly clock: Clock
 }
+
+/** Silent peers must not take up all connections for long: an operator in trouble waits for one. */
+export interface AdminTimeouts {
+  /** Until the header of a request is there; and all of it. */
+  readonly header: number
+  readonly request: number
+  /** How long a peer may take nothing of an answer. */
+  readonly answer: number
+  /** How long a connection is kept for another request. */
+  readonly idle: number
+}
+
+export const ADMIN_TIMEOUTS: AdminTimeouts = { header: 5_000, request: 10_000, answer: 30_000, idle: 5_000 }
 
 export interface AdminServer {
   readonly socketPath: string
@@ -38,26 +54,25 @@ const DEFAULT_MODE = 0o660
 // A thousand queue ids fit many times over
 const MAX_BODY_BYTES = 262_144
 const MAX_CONNECTIONS = 64
-const REQUEST_MS = 10_000
-// Silent peers must not take up all connections for long: an operator in trouble waits for one
-const HEADERS_MS = 5_000
-const LOOK_MS = 1_000
+const LOOK_MS = 500
 
 /** Opens the admin API. Rejects with AdminSocketTaken if another daemon listens there. */
 export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
   const app = buildApp(options)
+  boundAnswers(app.server, () => (options.timeouts ?? ADMIN_TIMEOUTS).answer)
   await app.ready()
   app.server.maxConnections = MAX_CONNECTIONS
   await listenOnSocket(app.server, options.socketPath, options.socketMode ?? DEFAULT_MODE)
   return { socketPath: options.socketPath, close: () => app.close() }
 }
 
-function buildApp({ ports, log, clock }: AdminOptions): FastifyInstance {
+function buildApp({ ports, log, clock, timeouts = ADMIN_TIMEOUTS }: AdminOptions): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_MS,
-    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: LOOK_MS },
+    requestTimeout: timeouts.request,
+    keepAliveTimeout: timeouts.idle,
+    http: { headersTimeout: Math.min(timeouts.header, timeouts.request), connectionsCheckingInterval: LOOK_MS },
     forceCloseConnections: true,
     // Fastify's default drops unknown fields in silence: a misspelt filter would then mean everything
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: false } },

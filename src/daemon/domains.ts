@@ -18,6 +18,8 @@ export interface DomainParts {
   readonly options: () => Pick<DeliverOptions, 'routes' | 'register' | 'helo' | 'lookup'>
   readonly security: Pick<Transport, 'explain' | 'policies'>
   readonly probeHost: ProbeHost
+  /** How long each step of a probe may take. */
+  readonly probeStepMs: () => number
   readonly resolver: Resolver
   readonly clock: Clock
   readonly log: Log
@@ -39,6 +41,7 @@ export const domainsOf = (config: () => Config, { transport, resolver }: Rooms, 
     options: () => deliverOptions(config(), []),
     security: transport,
     probeHost,
+    probeStepMs: () => config().delivery.probeTimeout,
     resolver,
     clock,
     log: sink.log,
@@ -139,7 +142,7 @@ function probeAddress(
   { domain, from, authentic, routeTls }: PathQuestion,
   wanted: Wanted | null,
   target: { readonly host: string; readonly port: number; readonly address: string },
-  { options, probeHost, security, resolver, clock, log }: DomainParts,
+  { options, probeHost, probeStepMs, security, resolver, clock, log }: DomainParts,
 ): Promise<HostProbe> {
   return probeHost(
     { domain, ...target, from, authentic, requirement: wanted },
@@ -148,6 +151,7 @@ function probeAddress(
       clock,
       log,
       helo: options().helo,
+      stepMs: probeStepMs(),
       options: routeTls.options,
       mode: routeTls.mode === 'implicit' ? 'implicit' : 'required',
       policies: security.policies,

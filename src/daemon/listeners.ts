@@ -193,5 +193,6 @@ const wireLimits = ({ limits }: Config): Partial<WireLimits> => ({
   tlsMs: limits.tlsTime,
   sessionMs: limits.sessionTime,
   dataMs: limits.dataTime,
+  wrongEndMs: limits.wrongEnd,
   commandLine: limits.commandLine,
 })

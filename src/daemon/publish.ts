@@ -5,7 +5,13 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { createTlsContexts, type TlsContexts } from '../net/tls.ts'
 import { type OwnPolicy, ownPolicy } from '../transport/mta-sts/own.ts'
-import { type PolicyServer, type PolicyServerOptions, servePolicies } from '../transport/mta-sts/serve.ts'
+import {
+  POLICY_SERVER_LIMITS,
+  type PolicyServer,
+  type PolicyServerLimits,
+  type PolicyServerOptions,
+  servePolicies,
+} from '../transport/mta-sts/serve.ts'
 import { ListenFailed } from './listeners.ts'
 
 interface Seams {
@@ -60,7 +66,8 @@ export class Publisher {
     try {
       for (const place of wanted) {
         const key = formatHostPort(place)
-        if (!this.#servers.has(key) && !opened.has(key)) opened.set(key, await this.#listen(place, options))
+        if (!this.#servers.has(key) && !opened.has(key))
+          opened.set(key, await this.#listen(place, options, limitsOf(config)))
       }
     } catch (error) {
       await drop()
@@ -69,12 +76,12 @@ export class Publisher {
     return { use: () => this.#use(opened, wanted.map(formatHostPort), options, tls), drop }
   }
 
-  async #listen(place: HostPort, options: PolicyServerOptions): Promise<PolicyServer> {
+  async #listen(place: HostPort, options: PolicyServerOptions, limits: PolicyServerLimits): Promise<PolicyServer> {
     try {
-      const server = await servePolicies(place, options, this.#seams).catch((error: NodeJS.ErrnoException) => {
+      const server = await servePolicies(place, options, this.#seams, limits).catch((error: NodeJS.ErrnoException) => {
         // a machine without IPv6
         if (place.host !== '::' || (error.code !== 'EAFNOSUPPORT' && error.code !== 'EADDRNOTAVAIL')) throw error
-        return servePolicies({ ...place, host: '0.0.0.0' }, options, this.#seams)
+        return servePolicies({ ...place, host: '0.0.0.0' }, options, this.#seams, limits)
       })
       this.#seams.log.info({ address: server.address, port: server.port }, 'serving MTA-STS policies')
       return server
@@ -112,6 +119,13 @@ export class Publisher {
     this.#tls?.close()
     this.#tls = null
   }
+}
+
+function limitsOf({ publish }: Config): PolicyServerLimits {
+  const { timeouts } = publish.mtaSts ?? {}
+  if (timeouts === undefined) return POLICY_SERVER_LIMITS
+  const { handshake: handshakeMs, request: requestMs, answer: idleMs } = timeouts
+  return { ...POLICY_SERVER_LIMITS, handshakeMs, requestMs, idleMs }
 }
 
 /** The certificate for policies: its own, or that of the service. The schema's checks see to it that there is one. */

@@ -77,6 +77,7 @@ export class Relay {
     this.#admin = await openAdmin({
       socketPath: this.#config.admin.socket,
       socketMode: this.#config.admin.access,
+      timeouts: this.#config.admin.timeouts,
       ports: this.#adminPorts(),
       log,
       clock: this.#outside.clock,
@@ -109,11 +110,12 @@ export class Relay {
   }
 
   async #openHttp(): Promise<void> {
-    const { listen } = this.#config.metrics
+    const { listen, timeouts } = this.#config.metrics
     if (listen === null) return
     this.#http = await openObserveHttp({
       address: listen.host,
       port: listen.port,
+      timeouts,
       metrics: this.#rooms.metrics,
       log: this.#outside.sink.log,
       unhealthy: () => unhealthy(this.#standing()),

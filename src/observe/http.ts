@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { boundAnswers } from '../http-answers.ts'
 import type { Log } from '../log.ts'
 import type { MetricsRegistry } from './registry.ts'
 
@@ -10,6 +11,8 @@ export interface ObserveHttpOptions {
   /** IP address; loopback unless the operator wrote otherwise, since whoever reaches it may read. */
   readonly address: string
   readonly port: number
+  /** How long peers are waited for, milliseconds. By default `OBSERVE_TIMEOUTS`. */
+  readonly timeouts?: ObserveTimeouts
   readonly metrics: MetricsRegistry
   readonly log: Log
   /** Why this process should be started anew (the spool is broken). */
@@ -17,6 +20,17 @@ export interface ObserveHttpOptions {
   /** Why no mail should be sent here now (listeners not yet bound, stopping, spool full). */
   readonly unready: () => Findings
 }
+
+export interface ObserveTimeouts {
+  /** Until all of a request is there. */
+  readonly request: number
+  /** How long a peer may take nothing of an answer. */
+  readonly answer: number
+  /** How long a connection is kept for another request. */
+  readonly idle: number
+}
+
+export const OBSERVE_TIMEOUTS: ObserveTimeouts = { request: 10_000, answer: 10_000, idle: 30_000 }
 
 export interface ObserveHttp {
   readonly address: string
@@ -27,16 +41,23 @@ export interface ObserveHttp {
 // A monitoring system asks now and then from one or two places; anything else is a mistake
 const MAX_CONNECTIONS = 64
 const MAX_HEADER_BYTES = 8_192
-const REQUEST_MS = 10_000
-const KEEP_ALIVE_MS = 30_000
+const LOOK_MS = 500
 
 /** Opens the listener for `/metrics`, `/healthz` and `/readyz`. Rejects if the address cannot be bound. */
 export async function openObserveHttp(options: ObserveHttpOptions): Promise<ObserveHttp> {
+  const { timeouts = OBSERVE_TIMEOUTS } = options
   const server = createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: timeouts.request,
+      requestTimeout: timeouts.request,
+      connectionsCheckingInterval: LOOK_MS,
+      keepAliveTimeout: timeouts.idle,
+    },
     (request, response) => void answer(options, request, response),
   )
   server.maxConnections = MAX_CONNECTIONS
+  boundAnswers(server, () => timeouts.answer)
   await listen(server, options.address, options.port)
   server.on('error', (err) => options.log.warn({ err }, 'metrics listener failed'))
   const bound = server.address() as AddressInfo

@@ -52,19 +52,10 @@ function inquiryOf({ domain, host, port, from, authentic }: ProbeQuestion, deps:
   return new Inquiry(question, options, deps, deps.policies ?? NO_POLICIES)
 }
 
-const STEP_MS = 10_000
-const TIMEOUTS: ClientTimeouts = {
-  connect: STEP_MS,
-  greeting: STEP_MS,
-  hello: STEP_MS,
-  tls: STEP_MS,
-  auth: STEP_MS,
-  mail: STEP_MS,
-  rcpt: STEP_MS,
-  data: STEP_MS,
-  block: STEP_MS,
-  end: STEP_MS,
-}
+const timeouts = (ms: number): ClientTimeouts => ({
+  ...{ connect: ms, greeting: ms, hello: ms, tls: ms, auth: ms },
+  ...{ mail: ms, rcpt: ms, data: ms, block: ms, end: ms, quit: ms },
+})
 
 interface Look {
   readonly seen: Seen | null
@@ -85,7 +76,7 @@ async function look(
   }
   const tls = { mode: deps.mode ?? 'required', options, verify } as const
   const place = { host, address, port, protocol: 'smtp', login: null, localAddress: null } as const
-  const target: ClientTarget = { ...place, tls, helo: deps.helo, timeouts: deps.timeouts ?? TIMEOUTS }
+  const target: ClientTarget = { ...place, tls, helo: deps.helo, timeouts: timeouts(deps.stepMs) }
   const opened = await openSession(target, deps)
   if (!opened.ok) return { seen, facts: null, failure: opened.failure, requireTls: false }
   const { tls: facts, extensions } = opened.session

@@ -3,7 +3,6 @@ import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { PathRequirement } from '../mail/secure-domain.ts'
 import type { Resolver } from '../net/dns.ts'
-import type { ClientTimeouts } from '../smtp/client/contract.ts'
 import type { PathQuestion } from './contract.ts'
 import type { StsPolicies } from './mta-sts/policies.ts'
 
@@ -27,8 +26,8 @@ export interface ProbeDeps {
   readonly log: Log
   /** Our name in EHLO. */
   readonly helo: string
-  /** Default: 10 s for each phase. */
-  readonly timeouts?: ClientTimeouts
+  /** For each phase. Milliseconds. */
+  readonly stepMs: number
   /** Authorities, where they are not the system's. */
   readonly options?: ConnectionOptions
   /** `implicit` where TLS begins with the first byte. Default `required`: STARTTLS. */

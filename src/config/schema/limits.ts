@@ -77,6 +77,11 @@ export const limits = section({
     '5m',
     'Silence from the sender, before the session ends. RFC 5321 asks for at least 5m.',
   ),
+  wrongEnd: key(
+    duration('1s', '1h'),
+    '10s',
+    'Silence within a message that is refused for its line ends, before the sender hears so: it may be waiting for us, for a wrong end mark is none. Counts only below idle.',
+  ),
   dataTime: key(duration('10s', '24h'), '30m', 'The longest that the content of one message may take to arrive.'),
   tlsTime: key(duration('1s', '10m'), '1m', 'The longest that agreeing on TLS may take.'),
   sessionTime: key(

@@ -1,6 +1,7 @@
 import { type Context, path } from '../context.ts'
 import { key, refined, section } from '../fields.ts'
 import { choice, duration, ipPort, orOff } from '../kinds.ts'
+import { adminTimeouts, metricsTimeouts } from './waits.ts'
 
 export const log = section({
   level: key(choice('debug', 'info', 'warn', 'error'), 'info', 'The least important events that are logged.'),
@@ -26,6 +27,7 @@ export const admin = (context: Context) =>
       'owner',
       "Who may open it: the daemon's user, or also its group.",
     ),
+    timeouts: key(adminTimeouts, {}, 'How long a peer that says or reads nothing is waited for.'),
   })
 
 export const metrics = section({
@@ -34,6 +36,7 @@ export const metrics = section({
     '127.0.0.1:9825',
     'Where /metrics (Prometheus), /healthz and /readyz are served, in clear and to anyone who can connect: keep it on a private address. off: nowhere.',
   ),
+  timeouts: key(metricsTimeouts, {}, 'How long a peer that says or reads nothing is waited for.'),
 })
 
 export const shutdown = section({

@@ -30,6 +30,11 @@ export const pathSecurity = {
     '30s',
     'How long fetching such a policy may take, with the DNS. RFC 8461 suggests a minute at the most.',
   ),
+  probeTimeout: key(
+    duration('1s', '5m'),
+    '10s',
+    "How long each step of a look at a domain's hosts may take (postern domain check).",
+  ),
   clearText: key(
     list(exception, { max: 1000 }),
     [],

@@ -81,6 +81,8 @@ const score = (): Field<number> =>
     typeof input === 'number' && input >= -1000 && input <= 1000 ? input : undefined,
   )
 
+const CLAMD = "clamd's MaxThreads"
+
 /** What every scanner is asked with. */
 const scannerKeys = (name: string, timeout: string, connections: number): Keys => ({
   timeout: key(
@@ -89,6 +91,11 @@ const scannerKeys = (name: string, timeout: string, connections: number): Keys =
     "How long one message may take, with waiting and all hosts that are tried. Keep it below the plugin's deadline: after that every message is deferred.",
   ),
   connectTimeout: key(duration('50ms', '1m'), '2s', 'How long a connection may take before the next host is tried.'),
+  idle: key(
+    duration('100ms', '10m'),
+    '10s',
+    `How long a connection without work is kept. Keep it below ${name === CLAMD ? "clamd's IdleTimeout" : "the scanner's own time-out"}.`,
+  ),
   connections: key(integer(1, 1_000), connections, `Messages at once at one host: not more than ${name} works on.`),
   waiting: key(
     integer(0, 100_000, 'messages'),
@@ -131,7 +138,7 @@ const virus: PluginKeys = {
       "What happens to a message that clamd could not look into to the end because of its own limits. Deferred, it comes back until its sender's relay gives up; hold shows it to a person.",
     ),
     tellName: key(flag(), true, 'Name the virus in the refusal.'),
-    ...scannerKeys("clamd's MaxThreads", '25s', 10),
+    ...scannerKeys(CLAMD, '25s', 10),
   },
   built: true,
   check: timeoutFirst,

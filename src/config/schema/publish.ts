@@ -2,6 +2,7 @@ import { parseDomain } from '../../mail/address.ts'
 import { type Context, path } from '../context.ts'
 import { type Field, key, list, optional, refined, section, value } from '../fields.ts'
 import { choice, domain, duration, ipAddress, ipPort } from '../kinds.ts'
+import { policyTimeouts } from './waits.ts'
 
 /** A host name, or `*.` and one: any name that has one label more (RFC 8461 section 4.1). */
 const mxPattern = (): Field<string> =>
@@ -43,6 +44,7 @@ const mtaSts = (context: Context) =>
         'The certificate in PEM, followed by its intermediates; for mta-sts.DOMAIN of each domain, by an authority that everybody trusts. Read again when the file changes.',
       ),
       key: optional(path(context), 'tls/mta-sts.key', 'tls.key', 'Its private key in PEM.'),
+      timeouts: key(policyTimeouts, {}, 'How long those who ask for it are waited for.'),
     }),
     (found, refuse) => {
       if (found.certificate !== null && found.key === null) refuse(['key'], 'a certificate needs its key')

@@ -129,6 +129,8 @@ export interface WireLimits {
   readonly tlsMs: number
   /** Milliseconds of a whole session; a transaction under way is let finish. */
   readonly sessionMs: number
+  /** Silence within content that is refused for its line ends, before the client hears so; `idleMs`, where that is less. */
+  readonly wrongEndMs: number
   /** Octets in a command line, CRLF included. */
   readonly commandLine: number
   /** Whether bare LF is taken in command lines and in content (made CRLF there), and NUL, odd HELO names and missing angle brackets too: old devices. */

@@ -11,9 +11,6 @@ export interface Waiting {
   readonly inTransaction: boolean
 }
 
-// A client whose line ends are wrong may never send a right end mark: it hears why after a short wait
-const FAULT_IDLE_MS = 10_000
-
 /** The reply that ends the session, or null if it is in time. */
 export function overdue({ startedAt, since, intake, inTransaction }: Waiting, limits: WireLimits, now: number) {
   if (intake !== null) return overdueContent(intake, now - since, now, limits)
@@ -24,7 +21,8 @@ export function overdue({ startedAt, since, intake, inTransaction }: Waiting, li
 
 function overdueContent(intake: Intake, idleMs: number, now: number, limits: WireLimits): WireReply | null {
   const { refusal, fault, startedAt } = intake
-  if (fault !== null && refusal !== null && idleMs > Math.min(FAULT_IDLE_MS, limits.idleMs)) {
+  // A client whose line ends are wrong may never send a right end mark: it hears why after a short wait
+  if (fault !== null && refusal !== null && idleMs > Math.min(limits.wrongEndMs, limits.idleMs)) {
     return { ...refusal, close: true, end: 'timeout' }
   }
   if (idleMs > limits.idleMs) return IDLE

@@ -14,6 +14,7 @@ export const DEFAULT_LIMITS: WireLimits = {
   dataMs: 30 * MINUTE,
   tlsMs: MINUTE,
   sessionMs: 240 * MINUTE,
+  wrongEndMs: 10_000,
   commandLine: 4096,
   lenient: false,
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { SecureVersion, TLSSocket } from 'node:tls'
+import { boundAnswers } from '../../http-answers.ts'
 import type { Log } from '../../log.ts'
 import type { Metrics } from '../../metrics.ts'
 import { networkKey } from '../../net/network.ts'
@@ -76,7 +77,7 @@ export async function servePolicies(
     },
   )
   server.maxConnections = limits.connections
-  server.timeout = limits.idleMs
+  boundAnswers(server, () => limits.idleMs)
   const sockets = boundClients(server, limits.connectionsPerClient)
   await listen(server, place)
   server.on('error', (err) => log.warn({ err }, 'listener for MTA-STS policies failed'))
@@ -102,7 +103,7 @@ function serverOptions(current: () => PolicyServerOptions, limits: PolicyServerL
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.requestMs,
     requestTimeout: limits.requestMs,
-    connectionsCheckingInterval: Math.min(1000, limits.requestMs),
+    connectionsCheckingInterval: Math.min(500, limits.requestMs),
   }
 }
 

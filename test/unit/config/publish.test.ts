@@ -23,6 +23,7 @@ test('a policy is in mode testing for a week, on port 443 of every address, wher
     listen: [{ host: '::', port: 443 }],
     certificate: null,
     key: null,
+    timeouts: { handshake: 10_000, request: 10_000, answer: 10_000 },
   })
 })
 

@@ -408,7 +408,7 @@ describe('a path to a host in a signed zone, with nsd, unbound and SMTP', () => 
           authentic: true,
           requirement: change === null ? null : requirement(change),
         },
-        { resolver: server, clock: systemClock, log: silentLog, helo, options: trusting, timeouts },
+        { resolver: server, clock: systemClock, log: silentLog, helo, options: trusting, stepMs: 10_000 },
       )
 
     it('shows a probe what it has, and whether each requirement would hold', async (t) => {

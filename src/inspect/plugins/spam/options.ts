@@ -21,6 +21,8 @@ export interface SpamOptions {
   /** Milliseconds for one message, with waiting and all hosts that are tried. Less than the plugin's deadline, or that one comes first. */
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
+  /** How long a connection without work is kept: Rspamd's, for spamd has one for each message. */
+  readonly idleMs: number
   /** Scans at once at one host, and how many more may wait for it. */
   readonly connections: number
   readonly waiting: number
@@ -46,6 +48,7 @@ export function parseSpamOptions(raw: unknown): SpamOptions {
     largest: reader.integer('largest', 1024, 1024 * MIB, 10 * MIB),
     timeoutMs: reader.integer('timeout', 100, 600_000, 15_000),
     connectTimeoutMs: reader.integer('connectTimeout', 50, 60_000, 2_000),
+    idleMs: reader.integer('idle', 100, 600_000, 10_000),
     connections: reader.integer('connections', 1, 1_000, 20),
     waiting: reader.integer('waiting', 0, 100_000, 1_000),
     checkEveryMs: reader.integer('check', 100, DAY_MS, 10_000),

@@ -13,13 +13,13 @@ import { readRspamdAnswer } from './rspamd-answer.ts'
 export interface RspamdOptions {
   readonly password: string | null
   readonly connectTimeoutMs: number
+  /** Connections are kept this long without use. */
+  readonly idleMs: number
 }
 
 const MAX_ANSWER = 2 * 1024 * 1024
 /** Rspamd's own `max_recipients` is 1024. */
 const MAX_RCPT = 1000
-/** Connections are kept this long without use. */
-const IDLE_MS = 10_000
 
 /** One Rspamd: its normal worker, over HTTP with connections that are kept. */
 export class Rspamd implements Scanner<MessageView, Opinion> {
@@ -33,7 +33,7 @@ export class Rspamd implements Scanner<MessageView, Opinion> {
     this.name = address
     this.#url = new URL(address)
     this.#options = options
-    const agent = { keepAlive: true, timeout: IDLE_MS }
+    const agent = { keepAlive: true, timeout: options.idleMs }
     this.#agent = this.#secure ? new https.Agent(agent) : new http.Agent(agent)
   }
 

@@ -48,11 +48,11 @@ function inspector(options: SpamOptions, seams: Seams): Inspector {
 }
 
 function scanners(
-  { hosts, connectTimeoutMs }: SpamOptions,
+  { hosts, connectTimeoutMs, idleMs }: SpamOptions,
   { clock }: Seams,
 ): readonly Scanner<MessageView, Opinion>[] {
   if (hosts.kind === 'spamd') return hosts.addresses.map((each) => new Spamd(each, { connectTimeoutMs }, clock))
-  return hosts.urls.map((url) => new Rspamd(url, { password: hosts.password, connectTimeoutMs }))
+  return hosts.urls.map((url) => new Rspamd(url, { password: hosts.password, connectTimeoutMs, idleMs }))
 }
 
 /** The worst that the score, or the scanner besides it, asks for. */

@@ -15,6 +15,8 @@ export interface VirusOptions {
   /** Milliseconds for one message, with waiting and all hosts that are tried. Less than the plugin's deadline, or that one comes first. */
   readonly timeoutMs: number
   readonly connectTimeoutMs: number
+  /** How long a connection without work is kept; clamd's own IdleTimeout is 30 s by default. */
+  readonly idleMs: number
   /** Scans at once at one host, and how many more may wait for it. */
   readonly connections: number
   readonly waiting: number
@@ -35,6 +37,7 @@ export function parseVirusOptions(raw: unknown): VirusOptions {
     tellName: reader.flag('tellName', true),
     timeoutMs: reader.integer('timeout', 100, 600_000, 25_000),
     connectTimeoutMs: reader.integer('connectTimeout', 50, 60_000, 2_000),
+    idleMs: reader.integer('idle', 100, 600_000, 10_000),
     connections: reader.integer('connections', 1, 1_000, 10),
     waiting: reader.integer('waiting', 0, 100_000, 1_000),
     checkEveryMs: reader.integer('check', 100, DAY_MS, 10_000),

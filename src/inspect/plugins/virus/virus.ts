@@ -15,15 +15,13 @@ import type { ScanResult } from './reply.ts'
 import type { Sample } from './sample.ts'
 
 const NAME = 'virus'
-/** Less than clamd's own IdleTimeout, 30 s by default. */
-const IDLE_MS = 10_000
 
 type Scan = (content: Content, signal: AbortSignal) => Promise<ScanResult>
 
 /** Hands every message to clamd, as it would be delivered. What no clamd called clean does not pass. */
 export function virusPlugin(options: VirusOptions, seams: Seams): readonly Plugin[] {
-  const { connectTimeoutMs } = options
-  const scanners = options.clamd.map((each) => new Clamd(each, { connectTimeoutMs, idleMs: IDLE_MS }, seams.clock))
+  const { connectTimeoutMs, idleMs } = options
+  const scanners = options.clamd.map((each) => new Clamd(each, { connectTimeoutMs, idleMs }, seams.clock))
   const hosts = new Hosts<Sample, ScanResult>('clamd', scanners, options, seams)
   const scan: Scan = async (content, signal) => {
     const whole = await hosts.scan({ content, isMail: true }, signal)
