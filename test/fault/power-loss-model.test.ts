@@ -65,3 +65,21 @@ test('a name moved within a folder is old or new, never both or none', (t) => {
   assert.equal(after(t, events, 'none', 'all'), 'x')
   assert.equal(after(t, events, 'all', 'all'), null)
 })
+
+test('files may lose different amounts, as on two disks', (t) => {
+  const second: TraceEvent = { kind: 'open', handle: 3, name: 'b', created: true, emptied: false, folder: false }
+  const synced = [folder, made, second, write(0, 'one'), { ...write(0, 'one'), handle: 3 }].map((each, at) => ({
+    ...each,
+    at,
+  }))
+  const disk = new Disk()
+  for (const event of [...synced, { ...syncAt(FOLDER, 5), at: 5 }]) disk.apply(event)
+  const random = randomOf(1)
+  const seen = new Set<string>()
+  for (let n = 0; n < 40; n++) {
+    const target = temporaryFolder(t)
+    disk.writeWith(target, 'all', 'each', random)
+    seen.add(['a', 'b'].map((name) => readFileSync(join(target, name)).length).join(' '))
+  }
+  assert.deepEqual([...seen].toSorted(), ['0 0', '0 3', '3 0', '3 3'])
+})

@@ -16,6 +16,9 @@ interface NameChange {
 /** Which of the names that were not synced are on the disk: none, all, those up to a moment, or any of them. */
 export type NameLuck = 'none' | 'all' | 'first' | 'some'
 
+const NAME_LUCKS: readonly NameLuck[] = ['none', 'all', 'first', 'some']
+const LUCKS: readonly Luck[] = ['none', 'all', 'some', 'torn']
+
 class DiskFolder {
   /** As the running system sees it. */
   readonly names = new Map<string, Node>()
@@ -73,18 +76,21 @@ export class Disk {
 
   /** Writes what may be left into a folder, and says how it was chosen. */
   writeAfterPowerLoss(target: string, random: Random): string {
-    const names = random.pick<NameLuck>(['none', 'all', 'first', 'some'])
-    const bytes = random.pick<Luck>(['none', 'all', 'some', 'torn', 'torn'])
+    const names = random.pick<NameLuck | 'each'>([...NAME_LUCKS, 'each', 'each'])
+    const bytes = random.pick<Luck | 'each'>([...LUCKS, 'torn', 'each', 'each', 'each'])
     this.writeWith(target, names, bytes, random)
     return `names: ${names}, bytes: ${bytes}`
   }
 
-  writeWith(target: string, names: NameLuck, bytes: Luck, random: Random): void {
+  /** `each`: every folder, or every file, has a luck of its own, as where spool and ledger lie on two disks. */
+  writeWith(target: string, names: NameLuck | 'each', bytes: Luck | 'each', random: Random): void {
+    const nameLuck = () => (names === 'each' ? random.pick(NAME_LUCKS) : names)
+    const luck = () => (bytes === 'each' ? random.pick(LUCKS) : bytes)
     const write = (folder: DiskFolder, path: string) => {
       mkdirSync(path, { recursive: true, mode: 0o700 })
-      for (const [name, node] of folder.afterPowerLoss(names, random)) {
+      for (const [name, node] of folder.afterPowerLoss(nameLuck(), random)) {
         if (node instanceof DiskFolder) write(node, join(path, name))
-        else writeFileSync(join(path, name), node.afterPowerLoss(bytes, random), { mode: 0o600 })
+        else writeFileSync(join(path, name), node.afterPowerLoss(luck(), random), { mode: 0o600 })
       }
     }
     write(this.#root, target)

@@ -402,11 +402,18 @@ int posix_fallocate64(int fd, off64_t offset, off64_t length) {
 }
 int posix_fallocate(int fd, off_t offset, off_t length) { return posix_fallocate64(fd, offset, length); }
 ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to, size_t length, unsigned flags) {
-  if (handle(out) != 0) unknown("copy_file_range");
+  /* Refused as between two file systems, so that libuv reads and writes */
+  if (handle(out) != 0) {
+    errno = EXDEV;
+    return -1;
+  }
   return RAW(SYS_copy_file_range, in, from, out, to, length, flags);
 }
 ssize_t sendfile64(int out, int in, off64_t *offset, size_t length) {
-  if (handle(out) != 0) unknown("sendfile");
+  if (handle(out) != 0) {
+    errno = EINVAL;
+    return -1;
+  }
   return RAW(SYS_sendfile, out, in, offset, length, 0, 0);
 }
 ssize_t sendfile(int out, int in, off_t *offset, size_t length) { return sendfile64(out, in, offset, length); }
