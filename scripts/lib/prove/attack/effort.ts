@@ -1,10 +1,14 @@
+/** Processor time is counted in steps of up to so much. */
+const COARSE_MS = 4
+
 /**
- * Milliseconds of processor time that `work` takes in this thread: what other processes do meanwhile does not count, so
- * that a busy machine makes nothing look slow.
+ * Milliseconds that `work` takes in this thread. Beyond a few, processor time: what other processes do meanwhile does
+ * not count, so that a busy machine makes nothing look slow.
  */
 export function effortOf(work: () => unknown): number {
-  const before = process.threadCpuUsage()
+  const [started, before] = [performance.now(), process.threadCpuUsage()]
   work()
   const { user, system } = process.threadCpuUsage(before)
-  return (user + system) / 1000
+  const elapsed = performance.now() - started
+  return elapsed < COARSE_MS ? elapsed : Math.min(elapsed, (user + system) / 1000)
 }

@@ -11,6 +11,9 @@ const LENGTHS = [24, 96, 400, 1600, 6400, 12_800]
 const SUSPECT_MS = 8
 /** Of the slowest so far, the longer ones are made. */
 const MOST_SHAPES = 16
+const RANKED_FROM = 400
+/** What takes longer is not repeated. */
+const LONG_MS = 50
 const MOST_CHARACTERS = 12
 /** Their texts are bounded where they are used, which is why they may take the square of their length. */
 const BOUNDED: ReadonlyMap<string, string> = new Map([
@@ -70,7 +73,8 @@ export function slowest(literal: Literal): Pick<Found, 'milliseconds' | 'length'
       if (isSteep(expression, shape, length, milliseconds))
         return { milliseconds: Math.round(milliseconds), length, text: shape(6) }
     }
-    shapes = ranked.slice(0, MOST_SHAPES).map(({ shape }) => shape)
+    // Shorter ones tell nothing of their order
+    if (length >= RANKED_FROM) shapes = ranked.slice(0, MOST_SHAPES).map(({ shape }) => shape)
   }
   return null
 }
@@ -87,7 +91,7 @@ function isSteep(expression: RegExp, shape: Shape, length: number, milliseconds:
 /** Of several goes, as other processes only ever add. */
 function least(expression: RegExp, text: string): number {
   let best = Number.POSITIVE_INFINITY
-  for (let go = 0; go < 3 && (go === 0 || best > SUSPECT_MS / 2); go++) {
+  for (let go = 0; go < 3 && (go === 0 || best < LONG_MS); go++) {
     expression.lastIndex = 0
     const effort = effortOf(() => (expression.global ? text.replace(expression, '') : expression.test(text)))
     best = Math.min(best, effort)
