@@ -24,6 +24,7 @@ import { certificatesOf } from './certificates.ts'
 import { chainOf } from './chain.ts'
 import { deliverOptions } from './deliver-options.ts'
 import { dnsOptions } from './dns-options.ts'
+import { EarlyAlarms } from './early-alarms.ts'
 import { HeldCheck } from './held-check.ts'
 import { ledgerOptions } from './ledger-options.ts'
 import { Listeners } from './listeners.ts'
@@ -71,9 +72,13 @@ export async function openRooms(config: Config, { sink, clock, freed }: Outside)
   await makeFolder(config.state.dir, 0o750)
   // First the spool: on a full disk it can make room for the others
   const journalAfter = lookForLoss(config, seams.log) ?? 0
-  const spool = await openSpool({ ...(await spoolOptions(config)), ...(freed && { freed }), journalAfter }, seams)
+  const early = new EarlyAlarms()
+  const spool = await openSpool(
+    { ...(await spoolOptions(config)), ...(freed && { freed }), journalAfter },
+    { ...seams, alarms: early },
+  )
   const watch = await openWatch(join(config.state.dir, 'alarms.json'), watchOptions(config), seams)
-  const { alarms } = watch
+  const alarms = early.use(watch.alarms)
   const ledger = await openLedger(ledgerOptions(config, seams.log), { ...seams, alarms })
   spool.connectJournal(ledger.connect())
   const resolver = createResolver(dnsOptions(config), clock)

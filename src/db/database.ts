@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
+import { rewriteLog } from './log-file.ts'
 import { type Migration, migrate } from './migrate.ts'
 
 export type Connection = Database.Database
@@ -32,6 +33,7 @@ const WAL_LIMIT_FACTOR = 4
  */
 export function openDatabase(options: DatabaseOptions): Connection {
   makeFile(options.path)
+  rewriteLog(`${options.path}-wal`)
   const db = new Database(options.path)
   try {
     configure(db, options)
@@ -82,17 +84,22 @@ export function openReadOnly(path: string, cacheBytes: number): Connection {
 
 /**
  * Copies the log into the database where nobody is in the way. For idle moments: it syncs both files.
- * False if the disk is too full for that: what is in the log is as safe there.
+ * SQLite's code if the disk is too full for that or fails, else null: what is in the log is as safe there, and the
+ * next one copies all of it again.
  */
-export function checkpoint(db: Connection): boolean {
+export function checkpoint(db: Connection): string | null {
   try {
     db.pragma('wal_checkpoint(PASSIVE)')
-    return true
+    return null
   } catch (error) {
-    if ((error as { code?: unknown }).code !== 'SQLITE_FULL') throw error
-    return false
+    if (!isOfTheDisk(error)) throw error
+    return error.code
   }
 }
+
+/** A disk that is full, fails or was made read-only. What was undone may be tried again. */
+export const isOfTheDisk = (error: unknown): error is Error & { readonly code: string } =>
+  error instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|READONLY)/.test(error.code)
 
 const SHRINK_PAGES = 64
 

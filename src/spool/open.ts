@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
+import { type Alarms, noAlarms } from '../alarms.ts'
 import type { Clock } from '../clock.ts'
-import { startThread } from '../db/client.ts'
+import { startThread, type ThreadClient } from '../db/client.ts'
 import { every } from '../db/every.ts'
 import { makeFolder } from '../db/folder.ts'
 import type { BatchStats } from '../db/protocol.ts'
 import type { Log } from '../log.ts'
-import { formatQueueId } from '../mail/queue-id.ts'
 import type { Metrics } from '../metrics.ts'
 import { Contents } from './contents.ts'
 import type { Spool } from './contract.ts'
@@ -15,12 +15,14 @@ import type { OverdueLook, OverdueRequest } from './overdue.ts'
 import { QueueReader } from './reader.ts'
 import { RoomWatch } from './room.ts'
 import { SqliteSpool } from './spool.ts'
+import { SpoolTeller } from './tell.ts'
 import type { WriterData, WriterOps, WriterReady } from './wire.ts'
 
 export interface SpoolSeams {
   readonly log: Log
   readonly metrics: Metrics
   readonly clock: Clock
+  readonly alarms?: Alarms
 }
 
 /** A spool that is open, and what only the composition root needs. */
@@ -53,7 +55,9 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
   const now = () => seams.clock.now()
   await makeFolder(all.path, 0o700)
   await makeFolder(join(all.path, 'content'), 0o700)
+  const teller = new SpoolTeller(seams.log, seams.alarms ?? noAlarms)
   const room = new RoomWatch({
+    teller,
     path: all.path,
     reserveBytes: all.reserveBytes,
     everyMs: all.checkSpaceMs,
@@ -74,15 +78,10 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
     },
   )
   const contents = new Contents(all, now, ready.lastId, (error) => room.failed(error))
-  report(seams.log, ready)
+  teller.opened(ready)
   void contents.remove(ready.orphans).catch((error: unknown) => seams.log.warn({ error }, 'orphan content stays'))
   await room.start()
-  const watchBacklog = backlogWatch(seams.log)
-  const stopTicks = every(seams.clock, TICK_MS, async () => {
-    const { backlog, damaged } = await client.call('tick', null)
-    watchBacklog(backlog)
-    reportDamage(seams.log, damaged)
-  })
+  const stopTicks = startTicks(client, teller, seams)
   const spool = new SqliteSpool({
     writer: client,
     reader: new QueueReader({ path: databasePath(all), cacheBytes: READER_CACHE_BYTES }, now, contents.read),
@@ -127,17 +126,14 @@ function observe(metrics: Metrics, { calls, runMs, commitMs }: BatchStats): void
   metrics.observe('postern_spool_batch_calls', calls)
 }
 
-function report(log: Log, { lapsed, orphans, kept, mended, damaged }: WriterReady): void {
-  log.info({ lapsed, orphans: orphans.length, damaged: damaged.length }, 'the spool is open')
-  if (mended) log.error({}, "the spool's indexes were damaged and have been made anew")
-  if (kept > 0) log.warn({ files: kept }, 'content that no message names stays, because messages are damaged')
-  reportDamage(log, damaged)
-}
-
-function reportDamage(log: Log, damaged: WriterReady['damaged']): void {
-  for (const { id, found } of damaged) {
-    log.error({ id: formatQueueId(id), found }, 'a message in the spool is damaged and was set aside')
-  }
+function startTicks(client: ThreadClient<WriterOps>, teller: SpoolTeller, { clock, log }: SpoolSeams): () => void {
+  const watchBacklog = backlogWatch(log)
+  return every(clock, TICK_MS, async () => {
+    const { backlog, damaged, diskFailure } = await client.call('tick', null)
+    watchBacklog(backlog)
+    teller.damaged(damaged)
+    if (diskFailure !== null) teller.diskFailed(diskFailure)
+  })
 }
 
 /** Tells when the ledger falls far behind, and when it has caught up: until then the journal grows. */

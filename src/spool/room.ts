@@ -2,11 +2,14 @@ import { statfs } from 'node:fs/promises'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { SpoolRoom } from './contract.ts'
+import type { SpoolTeller } from './tell.ts'
 
 /** Errors that mean: the disk, or our share of it, is used up. */
 const FULL: ReadonlySet<unknown> = new Set(['SQLITE_FULL', 'ENOSPC', 'EDQUOT'])
 /** The database thread is gone: nothing will mend that but a restart. */
 const BROKEN = 'GONE'
+
+type Teller = Pick<SpoolTeller, 'broken' | 'diskFailed'>
 
 /** Knows, without waiting, whether there is room for new mail. */
 export class RoomWatch {
@@ -15,17 +18,26 @@ export class RoomWatch {
   readonly #everyMs: number
   readonly #clock: Clock
   readonly #log: Log
+  readonly #teller: Teller
   #room: SpoolRoom = 'open'
   #freeBytes = 0
   #cancel: (() => void) | null = null
   #stopped = false
 
-  constructor(watch: { path: string; reserveBytes: number; everyMs: number; clock: Clock; log: Log }) {
+  constructor(watch: {
+    path: string
+    reserveBytes: number
+    everyMs: number
+    clock: Clock
+    log: Log
+    teller: Teller
+  }) {
     this.#path = watch.path
     this.#reserveBytes = watch.reserveBytes
     this.#everyMs = watch.everyMs
     this.#clock = watch.clock
     this.#log = watch.log
+    this.#teller = watch.teller
   }
 
   get room(): SpoolRoom {
@@ -54,6 +66,7 @@ export class RoomWatch {
     if (code === BROKEN) this.#set('broken', { code })
     else if (FULL.has(code)) this.#set('full', { code })
     else if (isDamage(code)) this.#set('broken', { code, remedy: 'stop the daemon and run: postern spool repair' })
+    else if (isOfTheDisk(code)) this.#teller.diskFailed(code)
   }
 
   async #look(): Promise<void> {
@@ -66,9 +79,10 @@ export class RoomWatch {
     }
   }
 
-  #set(room: SpoolRoom, why: object): void {
+  #set(room: SpoolRoom, why: Readonly<Record<string, unknown>>): void {
     if (this.#room === room || this.#room === 'broken') return
     this.#room = room
+    if (room === 'broken') this.#teller.broken(why)
     if (room === 'open') this.#log.info(why, 'the spool takes mail again')
     else this.#log.error(why, `the spool is ${room} and takes no mail`)
   }
@@ -76,5 +90,9 @@ export class RoomWatch {
 
 /** Nothing more is written to a damaged file than what became of the messages in it. */
 const isDamage = (code: unknown): boolean => typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB)/.test(code)
+
+/** A sync, a write or a read of the disk failed: it may be done again, and may fail again. */
+const isOfTheDisk = (code: unknown): code is string =>
+  typeof code === 'string' && /^(SQLITE_IOERR|EIO$|EROFS$)/.test(code)
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code

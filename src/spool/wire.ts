@@ -202,11 +202,16 @@ export type WriterOps = {
   setAside: { args: { id: number; found: string }; result: null }
   /**
    * Once a second: leases lapse, destinations that nobody needs are forgotten. `backlog`: journal entries that
-   * the ledger has not taken. `damaged`: found since the last tick.
+   * the ledger has not taken. `damaged`: found since the last tick. `diskFailure`: SQLite's code of a call to the
+   * disk that failed since then, though nobody else was told.
    */
   tick: {
     args: null
-    result: { readonly backlog: number; readonly damaged: readonly { id: number; found: string }[] }
+    result: {
+      readonly backlog: number
+      readonly damaged: readonly { id: number; found: string }[]
+      readonly diskFailure: string | null
+    }
   }
 }
 

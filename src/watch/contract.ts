@@ -8,6 +8,7 @@ export const ALARM_KINDS = [
   'path',
   'scanner',
   'secure-domains',
+  'spool',
   'surge',
   'other',
 ] as const

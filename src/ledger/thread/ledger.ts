@@ -28,13 +28,23 @@ runThread<LedgerOps, LedgerData>(
   () => ({ idleMs: IDLE_MS, crash: noCrash }),
 )
 
-/** A damaged record of the past must not stop the mail of today. */
+/**
+ * A damaged record of the past must not stop the mail of today. SQLite calls it damage too where one read fails
+ * while it learns the schema: what is damaged is so at the second look.
+ */
 function openOrReplace(data: LedgerData): Store<LedgerOps> {
+  const first = attempt(data)
+  if (!(first instanceof Error)) return first
+  const second = attempt(data)
+  return second instanceof Error ? open(data, setAside(data.path, second.message, data.now)) : second
+}
+
+function attempt(data: LedgerData): Store<LedgerOps> | Error {
   try {
     return open(data, null)
   } catch (error) {
     if (!isDamage(error)) throw error
-    return open(data, setAside(data.path, error.message, data.now))
+    return error
   }
 }
 

@@ -20,6 +20,7 @@ export class Space {
   readonly #ballast: Ballast
   #full = false
   #triedAt = 0
+  #failure: string | null = null
 
   constructor(db: Connection, ballast: Ballast) {
     this.#db = db
@@ -32,6 +33,7 @@ export class Space {
 
   /** A batch failed with this code and was undone. */
   failed(code: string): void {
+    this.#note(code)
     if (code !== 'SQLITE_FULL' || this.#full) return
     this.#full = true
     this.#ballast.release()
@@ -40,6 +42,13 @@ export class Space {
     } catch {
       // As far as it came is good enough
     }
+  }
+
+  /** SQLite's code of the last call to the disk that failed, other than for want of space, since this was asked. */
+  takeFailure(): string | null {
+    const failure = this.#failure
+    this.#failure = null
+    return failure
   }
 
   /** Throws DiskFull if a message must not be stored now. */
@@ -63,9 +72,14 @@ export class Space {
   #compact(keepBytes: number): void {
     try {
       shrink(this.#db, keepBytes, BUDGET_MS)
-      checkpoint(this.#db)
-    } catch {
+      this.#note(checkpoint(this.#db))
+    } catch (error) {
       // On a full disk even this may fail; the next idle moment tries again
+      this.#note((error as { code?: unknown }).code)
     }
+  }
+
+  #note(code: unknown): void {
+    if (typeof code === 'string' && code.startsWith('SQLITE_IOERR')) this.#failure = code
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { MessagePort } from 'node:worker_threads'
-import type { Connection } from '../../db/database.ts'
+import { type Connection, isOfTheDisk } from '../../db/database.ts'
 import { type Handlers, type Store, WithBlobs } from '../../db/thread.ts'
 import type { LeaseRow, SummaryRow, WriterData, WriterOps, WriterReady } from '../wire.ts'
 import { Actor } from './act.ts'
@@ -146,7 +146,7 @@ function handlers({
     clockWentBack: (byMs, now) => clockWentBack(db, state, byMs, now),
     tick(_, now) {
       state.destinations.forget(now)
-      return { backlog: state.journal.backlog, damaged: damage.takeFresh() }
+      return { backlog: state.journal.backlog, damaged: damage.takeFresh(), diskFailure: space.takeFailure() }
     },
   }
 }
@@ -203,14 +203,13 @@ function idle({ state, space }: Parts): void {
   space.restore()
 }
 
-/** A commit of its own, as nothing else commits now. A disk that turns out to be full here is no reason to end. */
+/** A commit of its own, as nothing else commits now. A disk that turns out to be full, or fails, here is no reason to end. */
 function sweepApart({ journal }: SpoolState, space: Space): void {
   try {
     journal.sweep(1)
   } catch (error) {
-    const { code } = error as { code?: unknown }
-    if (code !== 'SQLITE_FULL') throw error
-    space.failed(code)
+    if (!isOfTheDisk(error)) throw error
+    space.failed(error.code)
   }
 }
 
