@@ -1,6 +1,6 @@
 /**
- * The value types of the configuration that carry a unit. Each has a reader that gives
- * undefined for what it does not understand, and a writer whose text reads back as the same value.
+ * The value types of the configuration that carry a unit. Each has a reader that gives undefined for
+ * what it does not understand; durations and sizes a writer, too, whose text reads back as the same value.
  */
 
 /** Milliseconds. Written `500ms`, `30s`, `5m`, `4h`, `5d`. */
@@ -82,12 +82,6 @@ export function readPercent(input: unknown): Share | undefined {
 
 export const formatDuration = (value: Duration): string => (value === 0 ? '0' : inUnits(value, DURATIONS))
 export const formatSize = (value: Size): string => inUnits(value, SIZES)
-export const formatPercent = (value: Share): string => `${Number((value * 100).toFixed(3))}%`
-
-export function formatRate({ count, perMs }: Rate): string {
-  const period = PERIODS.find(([, ms]) => ms === perMs)
-  return `${count}/${period?.[0] ?? formatDuration(perMs)}`
-}
 
 // the largest unit in which the value is whole
 function inUnits(value: number, units: typeof DURATIONS): string {

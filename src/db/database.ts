@@ -117,12 +117,3 @@ export function shrink(db: Connection, keepBytes: number, budgetMs: number): boo
     db.pragma(`incremental_vacuum(${Math.min(SHRINK_PAGES, surplus)})`)
   }
 }
-
-/**
- * What SQLite finds wrong with the file, at most `limit` lines; empty if nothing. Reads all of it:
- * on demand, never as part of a start.
- */
-export function findDamage(db: Connection, limit: number): string[] {
-  const lines = db.pragma(`quick_check(${limit})`) as { quick_check: string }[]
-  return lines.map((line) => line.quick_check).filter((line) => line !== 'ok')
-}

@@ -29,19 +29,8 @@ export interface SurgeOptions {
   readonly factor: number
 }
 
-const SECOND = 1000
-const MINUTE = 60 * SECOND
+const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-
-export const WATCH_DEFAULTS: Omit<WatchOptions, 'hostname' | 'from'> = {
-  mailTo: [],
-  gatherMs: MINUTE,
-  repeatMs: 24 * HOUR,
-  mailsPerHour: 6,
-  lookMs: MINUTE,
-  overdueMs: HOUR,
-  surge: { atLeast: 50, withinMs: 10 * MINUTE, factor: 5 },
-}
 
 /** The same alarm, over and raised again, is not mailed anew within this: one that comes and goes must not fill mailboxes. */
 export const REST_MS = HOUR

@@ -44,15 +44,9 @@ export interface PartVerdict extends Place {
 }
 
 /**
- * Judges the attachments of one message, by their content. They share one budget, in their order, so the
- * same parts give the same verdicts each time. Throws nothing that a file can bring about.
+ * Judges one attachment by its content, within what is left of `budget`: those of one message share one, in
+ * their order, so that the same parts give the same verdicts each time. Throws nothing that a file can bring about.
  */
-export function inspectParts(parts: readonly Part[], options: AttachmentOptions = DEFAULT_OPTIONS): PartVerdict[] {
-  const budget = createBudget(options.limits)
-  return parts.map((part) => inspectPart(part, options, budget))
-}
-
-/** Judges one attachment within what is left of `budget`. */
 export function inspectPart(
   part: Part,
   options: AttachmentOptions = DEFAULT_OPTIONS,

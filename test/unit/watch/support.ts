@@ -3,7 +3,7 @@ import type { Log } from '../../../src/log.ts'
 import type { Metrics } from '../../../src/metrics.ts'
 import type { OperatorLetter, QueueLook } from '../../../src/watch/contract.ts'
 import { openWatch } from '../../../src/watch/open.ts'
-import { WATCH_DEFAULTS, type WatchOptions } from '../../../src/watch/options.ts'
+import type { WatchOptions } from '../../../src/watch/options.ts'
 import { type ManualClock, manualClock } from '../../support/clock.ts'
 import { temporaryFolder } from '../../support/folder.ts'
 import { defer, type Scope } from '../../support/scope.ts'
@@ -26,7 +26,12 @@ export const NOTHING_LATE: QueueLook = {
 const address = (local: string) => ({ local, domain: 'ops.example.test' })
 
 export const OPTIONS: WatchOptions = {
-  ...WATCH_DEFAULTS,
+  gatherMs: MINUTE,
+  repeatMs: 24 * HOUR,
+  mailsPerHour: 6,
+  lookMs: MINUTE,
+  overdueMs: HOUR,
+  surge: { atLeast: 50, withinMs: 10 * MINUTE, factor: 5 },
   hostname: 'relay.example.test',
   from: address('postern'),
   mailTo: [address('operators')],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { createBudget } from '../../../../src/inspect/attachments/budget.ts'
-import { DEFAULT_OPTIONS, inspectPart, inspectParts } from '../../../../src/inspect/attachments/inspect.ts'
+import { DEFAULT_OPTIONS, inspectPart } from '../../../../src/inspect/attachments/inspect.ts'
 import { ENCRYPTED_ZIP, judge, said, zipOf } from './fixtures.ts'
 
 const MIB = 1024 * 1024
@@ -55,7 +55,8 @@ test('work is bounded, and one message pays for all of its attachments', () => {
   assert.equal(judge('a.zip', archive, { limits: { maxWork: 10_000 } }).state, 'suspicious')
   const limits = { ...DEFAULT_OPTIONS.limits, maxItems: 3 }
   const part = { filename: 'a.zip', declaredType: null, bytes: archive }
-  const verdicts = inspectParts([part, part], { ...DEFAULT_OPTIONS, limits })
+  const budget = createBudget(limits)
+  const verdicts = [part, part].map((each) => inspectPart(each, { ...DEFAULT_OPTIONS, limits }, budget))
   assert.deepEqual(
     verdicts.map(({ state }) => state),
     ['clean', 'suspicious'],
