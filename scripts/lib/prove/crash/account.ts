@@ -37,6 +37,8 @@ export class Account {
   readonly removed = new Map<string, number>()
   /** While true, `stuck` messages are deferred. */
   isFull = true
+  /** While true, everything is deferred. */
+  isShut = false
   readonly #seen = new Set<string>()
   #sink: Sink | null = null
   #others: { readonly away: Sink; readonly slow: Sink } | null = null
@@ -110,6 +112,7 @@ export class Account {
   }
 
   #recipient(line: string): SinkFault | null {
+    if (this.isShut) return LATER
     const [, kind = '', id = ''] = RCPT.exec(line) ?? []
     return this.#faultOf(kind.toLowerCase() as Kind, id)
   }

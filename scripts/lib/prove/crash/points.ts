@@ -35,7 +35,15 @@ const POINTS_OF_AGE: readonly string[] = [
   ...RECORD,
 ]
 
+/** What a life of a few seconds reaches once, if that. */
+const RARE: readonly string[] = ['renew', 'block', 'unblock', 'clockWentBack'].flatMap(around)
 const FREQUENT: readonly string[] = [...OFTEN.flatMap(around), ...MOMENTS, ...RECORD]
+
+function mostTimes(point: string, age: 'any' | 'old'): number {
+  if (RARE.includes(point)) return 1
+  if (age === 'old') return 4
+  return FREQUENT.includes(point) ? 25 : 3
+}
 
 /** Which named points were reached, and which shall be next. */
 export class Coverage {
@@ -49,8 +57,7 @@ export class Coverage {
     const least = Math.min(...among.map(tries))
     const point = random.pick(among.filter((each) => tries(each) === least))
     this.#tried.set(point, least + 1)
-    const most = age === 'old' ? 4 : FREQUENT.includes(point) ? 25 : 3
-    return { point, nth: 1 + random.below(most) }
+    return { point, nth: 1 + random.below(mostTimes(point, age)) }
   }
 
   wasReached(point: string): void {

@@ -87,7 +87,7 @@ export async function record(scope: Scope, library: string, messages: number, li
 }
 
 /** The trace must make exactly the files that are there. Throws if something was done that it does not tell. */
-function checkNothingEscaped(events: readonly Traced[], folder: string): void {
+export function checkNothingEscaped(events: readonly Traced[], folder: string): void {
   const disk = new Disk()
   for (const event of events) disk.apply(event)
   for (const { path, bytes } of disk.files()) {

@@ -77,6 +77,18 @@ export function readTrace(path: string): Traced[] {
   return events
 }
 
+/** How far a trace goes by now, also while it is written: what is written later has a higher `at`. */
+export function usedBytes(path: string): number {
+  const file = openSync(path, 'r')
+  try {
+    const header = Buffer.alloc(HEADER_BYTES)
+    readSync(file, header, 0, HEADER_BYTES, 0)
+    return Number(header.readBigUInt64LE(8))
+  } finally {
+    closeSync(file)
+  }
+}
+
 function readUsed(path: string): Buffer {
   const file = openSync(path, 'r')
   try {

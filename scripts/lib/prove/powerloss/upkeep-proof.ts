@@ -1,0 +1,109 @@
+import type { Proof, Prover } from '../part.ts'
+import { type Random, randomOf } from '../random.ts'
+import { withinScope } from '../scope.ts'
+import { Disk } from './disk.ts'
+import { compileRecorder } from './recorder.ts'
+import { judgeUpkeep, recordUpkeep, STEPS, type Step, type UpkeepMoment, type UpkeepRecording } from './upkeep.ts'
+
+const AT_ONCE = 2
+
+interface Case {
+  readonly moment: UpkeepMoment
+  readonly how: 'killed' | 'power lost'
+  readonly problems: readonly string[]
+}
+
+/** Kills and losses of power while an operator changes what lies beside the queue, and in backup, repair and restore. */
+export async function proveUpkeep(prover: Prover): Promise<Proof> {
+  const random = randomOf(prover.seed)
+  const recording = await recordUpkeep(prover, await compileRecorder(prover))
+  prover.say(`recorded ${recording.events.length} events of upkeep`)
+  const moments = pick(recording, prover.amount('upkeep'), random)
+  const disk = new Disk()
+  const cases: Case[] = []
+  let done = 0
+  const lane = async () => {
+    for (let moment = moments.shift(); moment !== undefined && !prover.isOver(); moment = moments.shift()) {
+      for (; done < moment.events; done++) {
+        const event = recording.events[done]
+        if (event !== undefined && event.kind !== 'queued' && event.kind !== 'taken') disk.apply(event)
+      }
+      cases.push(await judged(recording, moment, disk, random, prover.say))
+      if (cases.length % 20 === 0) prover.say(`${cases.length} of ${prover.amount('upkeep')} judged`)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, lane))
+  return proofOf(cases)
+}
+
+/** Of each step equally many, half of them where names or syncs change; the last one right after it was done. */
+function pick({ events, steps }: UpkeepRecording, count: number, random: Random): UpkeepMoment[] {
+  const moments = Array.from({ length: count }, (_, n): UpkeepMoment => {
+    const step = STEPS[n % STEPS.length] ?? 'start'
+    const { from, to } = steps.get(step) ?? { from: 0, to: 0 }
+    if (n < STEPS.length) return { step, events: to, isDone: true }
+    const places = Array.from({ length: to - from }, (_, i) => from + i)
+    const telling = places.filter((at) => !['write', 'queued', 'taken'].includes(events[at]?.kind ?? ''))
+    return { step, events: random.pick(random.chance(0.7) && telling.length > 0 ? telling : places), isDone: false }
+  })
+  return moments.sort((a, b) => a.events - b.events)
+}
+
+async function judged(
+  recording: UpkeepRecording,
+  moment: UpkeepMoment,
+  disk: Disk,
+  random: Random,
+  say: (text: string) => void,
+): Promise<Case> {
+  const how = random.chance(0.3) ? 'killed' : 'power lost'
+  let luck = ''
+  const problems = await withinScope((scope) =>
+    judgeUpkeep(scope, recording, moment, (folder) => {
+      if (how === 'killed') disk.writeWith(folder, 'all', 'all', random)
+      else luck = disk.writeAfterPowerLoss(folder, random)
+    }),
+  )
+  const { step, events, isDone } = moment
+  if (problems.length > 0)
+    say(`${how} at event ${events} (${step}${isDone ? ', done' : ''}; ${luck}): ${problems.join('; ')}`)
+  return { moment, how, problems }
+}
+
+const TITLES: Readonly<Record<Step, string>> = {
+  start: 'first start: folders, keys, databases',
+  register: 'domain add, reload',
+  certificates: 'certificate add',
+  mail: 'mail',
+  backup: 'backup beside a running daemon',
+  repair: 'spool repair of a database with its log',
+  restore: 'restore',
+}
+
+function proofOf(cases: readonly Case[]): Proof {
+  const broken = cases.flatMap(({ problems }) => problems)
+  const count = (step: Step, of: (each: Case) => boolean) =>
+    cases.filter((each) => each.moment.step === step && of(each)).length
+  return {
+    tables: [
+      {
+        title:
+          'Killed, or without power, in the middle of upkeep; then a start, and the command again where it is asked for',
+        columns: ['during', 'kills', 'power losses', 'broken'],
+        rows: STEPS.map((step) => [
+          TITLES[step],
+          count(step, ({ how }) => how === 'killed'),
+          count(step, ({ how }) => how === 'power lost'),
+          count(step, ({ problems }) => problems.length > 0),
+        ]),
+      },
+    ],
+    promises: [
+      {
+        text: 'Upkeep that is cut short leaves what a start, or the same command again, makes whole; what a command said was done stays done, and no acknowledged message is lost.',
+        kept: broken.length === 0 && cases.length > 0,
+        detail: broken.slice(0, 3).join('; ') || `${cases.length} times`,
+      },
+    ],
+  }
+}
