@@ -3,16 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { program } from '../../test/support/components.ts'
 import { defer } from '../../test/support/scope.ts'
-import { buildShim, type FaultResult, failDisk, type Mode } from '../lib/prove/disk/faults.ts'
+import { type CallsResult, countCalls, failCalls, type Which } from '../lib/prove/disk/calls.ts'
+import { type FaultResult, failDisk } from '../lib/prove/disk/faults.ts'
 import { type FlipResult, flip, type Kind } from '../lib/prove/disk/flips.ts'
 import { cannotLimit, flood, type MemoryResult } from '../lib/prove/disk/memory.ts'
 import { cannotFail, cannotMount } from '../lib/prove/disk/mounts.ts'
 import { breakDisk, fillDisk } from '../lib/prove/disk/real.ts'
+import { buildShim, type Mode } from '../lib/prove/disk/shim.ts'
 import { fill } from '../lib/prove/disk/spool-kit.ts'
 import { type Amounts, Missing, type Promised, type Proof, type Prover, type Table } from '../lib/prove/part.ts'
 import { randomOf } from '../lib/prove/random.ts'
 
 export const amounts: Amounts = {
+  calls: { long: 100_000, short: 2, help: 'calls of each kind that are made to fail, each in a run of its own' },
   flips: { long: 1000, short: 15, help: 'places of each kind of file that are altered' },
   spells: { long: 60, short: 4, help: 'spells of each kind in which the disk fails' },
   fills: { long: 300, short: 12, help: 'times that a small disk is filled, to another place each' },
@@ -22,6 +25,13 @@ export const amounts: Amounts = {
 
 const KINDS: readonly Kind[] = ['database', 'log', 'content']
 const MODES: readonly Mode[] = ['full', 'write', 'sync', 'read', 'readonly']
+/** A read that fails under way is told to whoever asked; at a start nobody did. */
+const CALLS: readonly Which[] = [
+  { mode: 'full', during: 'story', length: 'spell' },
+  { mode: 'write', during: 'story', length: 'one' },
+  { mode: 'sync', during: 'story', length: 'one' },
+  { mode: 'read', during: 'start', length: 'one' },
+]
 const MESSAGES = 200
 const LIMIT_MIB = 256
 /** Too little for the flood: the kernel ends the daemon again and again. */
@@ -32,6 +42,7 @@ const CONNECTIONS = 3000
 export async function prove(prover: Prover): Promise<Proof> {
   if (program('gcc') === null) throw new Missing('gcc is not installed (scripts/test installs it)')
   const flips = await proveFlips(prover)
+  const calls = await proveCalls(prover)
   const real = await proveReal(prover)
   const faults = [...(await proveFaults(prover)), ...real.results]
   const limited = cannotLimit()
@@ -40,8 +51,9 @@ export async function prove(prover: Prover): Promise<Proof> {
   const tiny = limited === null ? await flood(prover, TINY_MIB, CONNECTIONS, seconds) : null
   const rows = [memory, tiny].filter((row) => row !== null)
   return {
-    tables: [flipTable(flips), faultTable(faults), ...(rows.length === 0 ? [] : [memoryTable(rows)])],
+    tables: [callTable(calls), flipTable(flips), faultTable(faults), ...(rows.length === 0 ? [] : [memoryTable(rows)])],
     promises: [
+      ...callPromises(calls),
       ...flipPromises(flips),
       ...faultPromises(faults),
       ...(memory === null ? [] : memoryPromises(memory)),
@@ -57,6 +69,20 @@ export async function prove(prover: Prover): Promise<Proof> {
       ...(limited === null ? [] : [`memory was not limited: ${limited}`]),
     ],
   }
+}
+
+async function proveCalls(prover: Prover): Promise<CallsResult[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'prove-calls-'))
+  defer(prover, () => rmSync(folder, { recursive: true, force: true }))
+  const shim = buildShim(folder)
+  const counts = { story: await countCalls(shim, 'story'), start: await countCalls(shim, 'start') }
+  const results: CallsResult[] = []
+  for (const which of CALLS) {
+    prover.say(`one call after the other fails (${which.mode}, ${which.length}, ${which.during})`)
+    const runs = prover.amount('calls')
+    results.push(await failCalls(which, { shim, counts: counts[which.during], runs, say: prover.say }))
+  }
+  return results
 }
 
 async function proveFlips(prover: Prover): Promise<FlipResult[]> {
@@ -100,6 +126,37 @@ async function proveReal(prover: Prover): Promise<{ results: FaultResult[]; note
   return { results: [...results, await breakDisk(prover, prover.amount('breaks'))], notes: [] }
 }
 
+const callTable = (results: readonly CallsResult[]): Table => ({
+  title:
+    'A short story (start, mail of six kinds, hold, release, retry, end), in which one call to the disk fails after the other',
+  columns: [
+    'what fails',
+    'during',
+    'for',
+    'calls',
+    'runs',
+    'met',
+    'acknowledged',
+    'lost',
+    'twice',
+    'restarts',
+    'findings',
+  ],
+  rows: results.map((r) => [
+    r.mode,
+    r.during,
+    r.length,
+    r.calls,
+    r.runs,
+    r.met,
+    r.acknowledged,
+    r.lost,
+    r.twice,
+    r.restarts,
+    r.findings.length,
+  ]),
+})
+
 const flipTable = (results: readonly FlipResult[]): Table => ({
   title: `A spool of ${MESSAGES} messages, altered in one place each time`,
   columns: [
@@ -137,6 +194,14 @@ const memoryTable = (results: readonly MemoryResult[]): Table => ({
 })
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
+
+const callPromises = (results: readonly CallsResult[]): Promised[] => [
+  {
+    text: 'Whichever call to the disk fails, no acknowledged message is lost or altered, and none waits for ever.',
+    kept: sum(results.map((r) => r.findings.length)) === 0 && results.every((r) => r.met > 0),
+    detail: `${sum(results.map((r) => r.met))} calls met, ${sum(results.map((r) => r.acknowledged))} acknowledged`,
+  },
+]
 
 const flipPromises = (results: readonly FlipResult[]): Promised[] => [
   {

@@ -58,12 +58,29 @@ export class Senders {
   async #message(line: Dialogue): Promise<void> {
     const n = ++this.#count
     const id = messageId(this.#options.run, n, (this.#options.kind ?? usualKind)(n))
-    await line.say(`MAIL FROM:<${SENDER}>\r\n`, '250')
-    await line.say(`RCPT TO:<${recipientOf(id)}>\r\n`, '250')
-    await line.say('DATA\r\n', '354')
-    const reply = await line.say(`${contentOf(id)}.\r\n`, '250')
-    const [, queueId] = /queued as ([0-9A-Z]{11})/.exec(reply) ?? []
-    if (queueId === undefined) throw new Error(`no queue id in: ${reply}`)
-    this.acknowledged.set(queueId, id)
+    this.acknowledged.set(await send(line, id), id)
   }
+}
+
+/** One message in a session of its own. Rejects unless it was acknowledged. */
+export async function submit(port: number, id: string): Promise<void> {
+  const line = new Dialogue(connect({ host: '127.0.0.1', port, noDelay: true }))
+  try {
+    await line.expect('220')
+    await line.say('EHLO proof.test\r\n', '250')
+    await send(line, id)
+  } finally {
+    line.close()
+  }
+}
+
+/** The queue id under which it was acknowledged. */
+async function send(line: Dialogue, id: string): Promise<string> {
+  await line.say(`MAIL FROM:<${SENDER}>\r\n`, '250')
+  await line.say(`RCPT TO:<${recipientOf(id)}>\r\n`, '250')
+  await line.say('DATA\r\n', '354')
+  const reply = await line.say(`${contentOf(id)}.\r\n`, '250')
+  const [, queueId] = /queued as ([0-9A-Z]{11})/.exec(reply) ?? []
+  if (queueId === undefined) throw new Error(`no queue id in: ${reply}`)
+  return queueId
 }

@@ -1,8 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Arrivals } from '../../../../test/support/account.ts'
 import { relayConfig } from '../../../../test/support/config.ts'
 import { Daemon } from '../../../../test/support/daemon.ts'
@@ -12,10 +9,7 @@ import { freePort } from '../../../../test/support/ports.ts'
 import { defer, type Scope } from '../../../../test/support/scope.ts'
 import { startSink } from '../../../../test/support/sink.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
-
-/** As in faulty.c. */
-const MODES = { none: 0, full: 1, write: 2, sync: 3, read: 4, readonly: 5 } as const
-export type Mode = Exclude<keyof typeof MODES, 'none'>
+import { FaultyDisk, type Mode } from './shim.ts'
 
 export interface FaultResult {
   readonly mode: string
@@ -40,14 +34,6 @@ const BETWEEN_MS = 300
 // Everything, a tenth, a hundredth of the calls
 const CHANCES = [1000, 100, 10] as const
 
-/** Compiles the shim. Throws where there is no compiler. */
-export function buildShim(folder: string): string {
-  const shim = join(folder, 'faulty.so')
-  const source = fileURLToPath(new URL('faulty.c', import.meta.url))
-  execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', shim, source, '-ldl'])
-  return shim
-}
-
 /** Runs a daemon under load whose disk fails in spells, and accounts for every message that was acknowledged. */
 export async function failDisk(scope: Scope, shim: string, mode: Mode, spells: number): Promise<FaultResult> {
   const arrivals = new Arrivals()
@@ -55,10 +41,8 @@ export async function failDisk(scope: Scope, shim: string, mode: Mode, spells: n
   const port = await freePort()
   const daemon = new Daemon(temporaryFolder(scope, 'fault'), relayConfig({ port, nextHop: sink.port }))
   defer(scope, () => daemon.stop())
-  const control = join(daemon.folder, 'control')
-  writeFileSync(control, Buffer.alloc(4096))
-  const env = { LD_PRELOAD: shim, POSTERN_FAULT_FILE: control, POSTERN_FAULT_PATH: `${daemon.stateDir}/` }
-  await daemon.start(env)
+  const disk = new FaultyDisk(shim, join(daemon.folder, 'control'), `${daemon.stateDir}/`)
+  await daemon.start(disk.env)
   const loads = [startLoad({ port, sessions: 4 }), startLoad({ port, sessions: 2, bytes: 150_000 })]
   let restarts = 0
   let last = ''
@@ -66,19 +50,19 @@ export async function failDisk(scope: Scope, shim: string, mode: Mode, spells: n
     restarts++
     last = daemon.log.slice(-2000)
     await daemon.stop()
-    await daemon.start(env)
+    await daemon.start(disk.env)
   }
   for (let spell = 0; spell < spells; spell++) {
-    set(control, mode, CHANCES[spell % CHANCES.length] ?? 1000)
+    disk.failByChance(mode, CHANCES[spell % CHANCES.length] ?? 1000)
     await sleep(SPELL_MS)
-    set(control, 'none', 0)
+    disk.well()
     await sleep(BETWEEN_MS)
     if (!daemon.alive) await restart()
   }
   const acknowledged = new Set(loads.flatMap((load) => [...load.acknowledged]))
   await takesMailAgain(loads, acknowledged.size, daemon, restart)
   const account = await accountFor(daemon, loads, arrivals)
-  return { mode, spells, failed: readFileSync(control).readUInt32LE(8), restarts, last, ...account }
+  return { mode, spells, failed: disk.failed, restarts, last, ...account }
 }
 
 /** Ends the loads, waits for all that was acknowledged, and counts. */
@@ -100,12 +84,6 @@ export async function accountFor(
     refused: count((text) => !isPermanent(text)),
     permanent: count(isPermanent),
   }
-}
-
-function set(control: string, mode: keyof typeof MODES, chance: number): void {
-  const file = openSync(control, 'r+')
-  writeSync(file, Buffer.from([MODES[mode], chance & 255, chance >> 8]), 0, 3, 0)
-  closeSync(file)
 }
 
 /** A daemon that ends meanwhile is started again. */
