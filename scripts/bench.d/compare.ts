@@ -1,45 +1,71 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { temporaryFolder } from '../../test/support/folder.ts'
+import { CHAIN_LOAD, requireChain } from '../lib/bench/compare/chain.ts'
+import { countSyncs, syncsText } from '../lib/bench/compare/durability.ts'
 import { exim } from '../lib/bench/compare/exim.ts'
+import { endGroupsWhenTold } from '../lib/bench/compare/group.ts'
 import { haraka } from '../lib/bench/compare/haraka.ts'
-import { type Latency, latencyOf } from '../lib/bench/compare/latency.ts'
-import { LOADS, type Load } from '../lib/bench/compare/loads.ts'
+import { Journal } from '../lib/bench/compare/journal.ts'
+import { LOADS } from '../lib/bench/compare/loads.ts'
 import { aloneHere } from '../lib/bench/compare/lock.ts'
 import { thisMachine } from '../lib/bench/compare/machine.ts'
+import { estimate, latenciesOf, measure, untilText } from '../lib/bench/compare/measure.ts'
 import type { Mta } from '../lib/bench/compare/mta.ts'
 import { compileNative, type Native } from '../lib/bench/compare/native.ts'
 import { opensmtpd } from '../lib/bench/compare/opensmtpd.ts'
 import { postern } from '../lib/bench/compare/postern.ts'
 import { postfix } from '../lib/bench/compare/postfix.ts'
-import { publish, tables } from '../lib/bench/compare/publish.ts'
-import { type Cell, type Comparison, figuresOf, ratioOf, type Server } from '../lib/bench/compare/result.ts'
-import { type Figures, runRound } from '../lib/bench/compare/round.ts'
+import { publish } from '../lib/bench/compare/publish.ts'
+import { type Comparison, figuresOf, ratioOf, type Server } from '../lib/bench/compare/result.ts'
+import type { Figures } from '../lib/bench/compare/round.ts'
+import { tables } from '../lib/bench/compare/tables.ts'
 import { type Bench, Missing, type Row } from '../lib/bench/part.ts'
 
-const MTAS: readonly Mta[] = [postfix, postern, haraka, opensmtpd, exim]
+const MTAS: readonly Mta[] = [postern, postfix, haraka, opensmtpd, exim]
 const ROUNDS = 3
-const QUICK = 20
-/** So long at half of capacity, with sessions enough that a message seldom waits for one. */
-const LATENCY_S = 30
-const LATENCY_QUICK_S = 2
-const LATENCY_SESSIONS = 100
+const TRACED = 10
+const TRACED_QUICK = 3
+const JOURNAL = join(tmpdir(), 'postern-bench-journal')
 
 /** Postern beside other servers: the same loads, client, sink and machine, one after the other, in rounds. */
 export async function bench(bench: Bench): Promise<Row[]> {
   const folder = temporaryFolder(bench, 'compare')
   await aloneHere(bench)
+  endGroupsWhenTold(bench)
   const native = await compileNative(folder)
-  const loads = LOADS.filter(({ name }) => wanted(bench.options.load, name))
-  const { servers, missing } = await whoRuns(MTAS.filter(({ name }) => wanted(bench.options.mta, name)))
   const machine = await thisMachine(folder)
+  const { mta: mtaNames, load: loadNames, resume = false } = bench.options
   const rounds = bench.options.rounds ?? (bench.quick ? 1 : ROUNDS)
-  const mtas = MTAS.filter(({ name }) => servers.some((server) => server.name === name))
-  const cells = await measure(bench, native, { loads, mtas, rounds })
-  const throughput: Comparison = { machine, quick: bench.quick, rounds, loads, servers, missing, cells, latencies: [] }
-  const latencies = await latenciesOf(bench, native, throughput, mtas)
-  const comparison = { ...throughput, latencies }
+  const wantedMtas = MTAS.filter(({ name }) => wanted(mtaNames, name))
+  const same = [
+    bench.quick,
+    rounds,
+    mtaNames ?? [],
+    loadNames ?? [],
+    machine.processor,
+    machine.node,
+    await postern.version(),
+  ]
+  const journal = new Journal(`${JOURNAL}${bench.quick ? '-quick' : ''}.json`, { plan: same, resume })
+  if (resume) bench.say(`${journal.size} steps taken over from the run before`)
+  const { servers, missing } = await whoRuns(bench, native, wantedMtas, journal)
+  const loads = LOADS.filter(({ name }) => wanted(loadNames, name))
+  const mtas = wantedMtas.filter(({ name }) => servers.some((server) => server.name === name))
+  const chain = wanted(loadNames, CHAIN_LOAD.name) && canChain(missing)
+  const plan = { loads, mtas, rounds, chain, folder }
+  bench.say(`${rounds} rounds: ${untilText(estimate(plan, bench.quick))}`)
+  const cells = await measure(bench, native, plan, journal)
+  const tasks = [...loads, ...(chain ? [CHAIN_LOAD] : [])]
+  const throughput = { machine, quick: bench.quick, rounds, loads: tasks, servers, missing, cells, latencies: [] }
+  const latencies = await latenciesOf(bench, native, { comparison: throughput, plan, journal })
+  const comparison: Comparison = { ...throughput, latencies }
   bench.say(`\n${tables(comparison)}`)
   if (bench.options.publish) bench.say(`written into ${publish(comparison)}`)
-  if (cells.some(({ mta, noFigure }) => mta === postern.name && noFigure !== null))
+  if (
+    !servers.some(({ name }) => name === postern.name) ||
+    cells.some(({ mta, noFigure }) => mta === postern.name && noFigure !== null)
+  )
     throw new Error('Postern gave no figure under some load: see above')
   return rowsOf(comparison).map((row) => (bench.quick ? withoutGoal(row) : row))
 }
@@ -47,75 +73,39 @@ export async function bench(bench: Bench): Promise<Row[]> {
 const wanted = (names: readonly string[] | undefined, name: string): boolean =>
   names === undefined || names.includes(name.toLowerCase())
 
-async function whoRuns(mtas: readonly Mta[]): Promise<{ servers: Server[]; missing: Record<string, string> }> {
+function canChain(missing: Record<string, string>): boolean {
+  try {
+    requireChain()
+    return true
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error
+    missing['the full chain'] = error.message
+    return false
+  }
+}
+
+/** Which servers start and relay here, and how often each syncs before its 250. What cannot is told at once, and left out. */
+async function whoRuns(bench: Bench, native: Native, mtas: readonly Mta[], journal: Journal) {
   const servers: Server[] = []
   const missing: Record<string, string> = {}
   for (const mta of mtas) {
-    try {
-      servers.push({ name: mta.name, version: await mta.version(), durability: mta.durability })
-    } catch (error) {
-      if (!(error instanceof Missing)) throw error
-      missing[mta.name] = error.message
-    }
+    const done = await journal.take(`start, ${mta.name}`, () => introduce(bench, native, mta))
+    if ('value' in done) servers.push(done.value)
+    else missing[mta.name] = done.failure
+    const told = 'value' in done ? `${done.value.version}, syncs before a 250: ${syncsText(done.value.syncs)}` : ''
+    bench.say(`  ${mta.name} ${told || `is left out: ${missing[mta.name]}`}`)
   }
   return { servers, missing }
 }
 
-interface Plan {
-  readonly loads: readonly Load[]
-  readonly mtas: readonly Mta[]
-  readonly rounds: number
-}
-
-/** Every server under every load, in turn, again and again: what the machine does besides falls on all alike. */
-async function measure(bench: Bench, native: Native, { loads, mtas, rounds }: Plan): Promise<Cell[]> {
-  const cells = loads.flatMap((load) =>
-    mtas.map((mta) => ({ load, mta, rounds: [] as Figures[], noFigure: [] as string[] })),
-  )
-  for (let round = 1; round <= rounds; round++) {
-    for (const cell of cells) {
-      const where = `round ${round}, ${cell.load.name}, ${cell.mta.name}`
-      try {
-        const { figures } = await runRound(native, { ...cell, ...amount(bench, cell.load), rate: 0 })
-        cell.rounds.push(figures)
-        bench.say(`  ${where}: ${sentence(figures)}`)
-      } catch (error) {
-        cell.noFigure.push(error instanceof Error ? error.message : String(error))
-        bench.say(`  ${where}: NO FIGURE: ${cell.noFigure.at(-1)}`)
-      }
-    }
-  }
-  return cells.map(({ load, mta, rounds: done, noFigure }) => ({
-    ...{ load: load.name, mta: mta.name, rounds: done },
-    noFigure: noFigure.length === 0 ? null : noFigure.join('; '),
-  }))
-}
-
-const amount = ({ quick }: Bench, { count, warmUp }: Load) =>
-  quick ? { count: count / QUICK, warmUp: warmUp / QUICK } : { count, warmUp }
-
-const sentence = ({ relayed, accepted, cpuMs, memoryMiB, again, clientCpuMs }: Figures): string =>
-  `relayed ${relayed.toFixed(0)}/s, accepted ${accepted.toFixed(0)}/s, ${cpuMs.toFixed(2)} ms CPU (client ${clientCpuMs.toFixed(2)}), ` +
-  `${memoryMiB.toFixed(0)} MiB${again > 0 ? `, ${again} twice` : ''}`
-
-/** Each server at half of what it relays, for a while: how long its clients and their mail wait. */
-async function latenciesOf(bench: Bench, native: Native, comparison: Comparison, mtas: readonly Mta[]) {
-  const [load] = comparison.loads
-  const latencies: Latency[] = []
-  for (const mta of mtas) {
-    const capacity = load && figuresOf(comparison, load.name, mta.name)?.relayed
-    if (!capacity) continue
-    const rate = Math.max(1, capacity / 2)
-    const count = Math.ceil(rate * (bench.quick ? LATENCY_QUICK_S : LATENCY_S))
-    const roomy = { ...load, sessions: LATENCY_SESSIONS }
-    try {
-      const outcome = await runRound(native, { mta, load: roomy, count, warmUp: amount(bench, load).warmUp, rate })
-      latencies.push(latencyOf(mta.name, rate, outcome))
-    } catch (error) {
-      bench.say(`  latency, ${mta.name}: NO FIGURE: ${error}`)
-    }
-  }
-  return latencies
+async function introduce(bench: Bench, native: Native, mta: Mta): Promise<Server> {
+  const version = await mta.version()
+  const syncs = await countSyncs(native, mta, bench.quick ? TRACED_QUICK : TRACED).catch((error) => {
+    if (!(error instanceof Missing)) throw error
+    bench.say(`  ${mta.name}: not traced: ${error.message}`)
+    return null
+  })
+  return { name: mta.name, version, durability: mta.durability, syncs }
 }
 
 /** So few messages show that the benchmark runs, and not what it asks for. */

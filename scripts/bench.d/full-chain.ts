@@ -1,31 +1,29 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { temporaryFolder } from '../../test/support/folder.ts'
 import { freePort } from '../../test/support/ports.ts'
 import { defer } from '../../test/support/scope.ts'
+import { CHAIN, chainCommand, refuseLoss, requireChain } from '../lib/bench/compare/chain.ts'
 import { aloneHere } from '../lib/bench/compare/lock.ts'
-import { type Bench, Missing, type Row } from '../lib/bench/part.ts'
-import { medians, requireInstrument, watched } from '../lib/bench/relaybench.ts'
+import type { Bench, Row } from '../lib/bench/part.ts'
+import { medians, watched } from '../lib/bench/relaybench.ts'
 
-const INSTRUMENT = resolve('../shared/bench/fullchain.py')
 const HOOK = resolve('scripts/lib/bench/loop-delay.ts')
 const EVERY_MS = 500
 
 /** The whole chain beside Postfix with opendkim and opendmarc; how late the main thread is meanwhile, and what each plugin takes. */
 export async function bench(bench: Bench): Promise<Row[]> {
-  requireInstrument('unbound')
-  if (!existsSync(INSTRUMENT)) throw new Missing(`the side-by-side instrument, ${INSTRUMENT}`)
+  requireChain()
   await aloneHere(bench)
   const work = temporaryFolder(bench, 'full-chain')
-  const [metricsPort, loop, config] = [await freePort(), join(work, 'loop.json'), join(work, 'postern.yaml')]
-  writeFileSync(config, configOf(metricsPort))
+  const [metricsPort, loop] = [await freePort(), join(work, 'loop.json')]
   const metrics = follow(bench, metricsPort)
   const hook = `env NODE_OPTIONS=--import=${HOOK} POSTERN_BENCH_LOOP=${loop}`
-  const command = `${hook} scripts/postern serve --config ${config} --state ${join(work, 'state')}`
+  const command = `${hook} ${chainCommand(work, metricsPort)}`
   const rounds = String(bench.options.rounds ?? (bench.quick ? 1 : 3))
   const amount = bench.quick ? ['-n', '500', '--warm', '100'] : ['-n', '5000']
   const args = ['-r', rounds, ...amount, 'postfix', `cmd:postern:2530:2625:${command}`]
-  const output = await watched(['python3', INSTRUMENT, ...args], bench.say, { ...process.env, BENCH_WORK: work })
+  const output = await watched(['python3', CHAIN, ...args], bench.say, { ...process.env, BENCH_WORK: work })
   refuseLoss(output)
   const [postfix, postern] = [medians(output, 'postfix'), medians(output, 'postern')]
   return [
@@ -36,19 +34,6 @@ export async function bench(bench: Bench): Promise<Row[]> {
     ...loopRows(loop),
     ...pluginRows(metrics()),
   ]
-}
-
-/** config/bench-full.yaml with its metrics open, from another folder. */
-const configOf = (port: number): string =>
-  readFileSync('config/bench-full.yaml', 'utf8')
-    .replace('metrics: { listen: off }', `metrics: { listen: '127.0.0.1:${port}' }`)
-    .replace('text: tagline.txt', `text: ${resolve('config/tagline.txt')}`)
-
-/** A run that lost a message gives no figure. */
-function refuseLoss(output: string): void {
-  const lost = [...output.matchAll(/^round.*missing (-?\d+)$/gm)].filter(([, missing]) => missing !== '0')
-  if (lost.length > 0)
-    throw new Error(`no figure, because messages did not arrive: ${lost.map(([line]) => line).join('; ')}`)
 }
 
 /** Reads the daemon's metrics again and again; gives the last that there was. */

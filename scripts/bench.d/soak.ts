@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeCertificate } from '../../test/support/certs.ts'
@@ -12,7 +13,8 @@ import { waitFor } from '../../test/support/wait.ts'
 import type { Load } from '../lib/bench/compare/loads.ts'
 import { aloneHere } from '../lib/bench/compare/lock.ts'
 import { compileNative, type Sending, Sink, send } from '../lib/bench/compare/native.ts'
-import type { Bench, Row } from '../lib/bench/part.ts'
+import { eventually, growthOf } from '../lib/bench/course.ts'
+import { type Bench, type Row, reaches } from '../lib/bench/part.ts'
 import { type Holdings, holdingsOf, probeEnv } from '../lib/prove/network/holdings.ts'
 
 const MINUTES = 2
@@ -27,12 +29,15 @@ const QUICK_SETTLE_MS = 15_000
 const FAULT_EVERY_MS = 700
 const SINK_DOWN_MS = 300
 const DRAIN_MS = 600_000
+/** The longest that is waited, at the end, for what is let go late. */
+const PATIENCE_MS = 180_000
+/** What is held is looked at after so many pieces. */
+const LOOK_EVERY = 3
 const MIB = 2 ** 20
 
 // A new TLS connection for each message: the load under which most is made and must be let go
 const LOAD: Load = {
   ...{ name: 'soak', title: 'soak', sessions: 50, bytes: 10_240, keep: false, tls: true },
-  ...{ count: 0, warmUp: 0 },
 }
 
 /** Half load with faults for a while: nothing is lost, and memory and handles end where they began. */
@@ -67,17 +72,32 @@ export async function bench(bench: Bench): Promise<Row[]> {
   bench.say(`  ${minutes} minutes at ${rate.toFixed(0)} messages/s; before: ${holdingsText(before)}`)
   const faults = new Faults(sink, port)
   const running = faults.run()
-  for (const end = performance.now() + minutes * 60_000; performance.now() < end; ) {
+  const course: Holdings[] = []
+  const loads: number[] = []
+  const end = performance.now() + minutes * 60_000
+  for (let pieces = 1; performance.now() < end; pieces++) {
     await piece(Math.ceil(rate * Math.min(PIECE_S, (end - performance.now()) / 1000)), rate)
     bench.say(`  ${account.acknowledged.size} acknowledged, ${account.refused} not; ${faults.told()}`)
+    loads.push(loadavg()[0] ?? 0)
+    if (pieces % LOOK_EVERY !== 0) continue
+    const now = await holdingsOf(daemon)
+    course.push(now)
+    bench.say(`  holds: ${holdingsText(now)}`)
   }
   faults.stop()
   await running
   await account.arrived(sink)
   await sleep(settleMs)
-  const after = await holdingsOf(daemon)
+  const isLetGo = (held: Holdings) => holdingRows(before, held).every(reaches)
+  const after = await eventually(() => holdingsOf(daemon), isLetGo, { patienceMs: bench.quick ? 0 : PATIENCE_MS })
   bench.say(`  after: ${holdingsText(after)}`)
-  return [...account.rows(sink), ...holdingRows(before, after), { name: 'faults', value: faults.count, unit: '' }]
+  return [
+    ...account.rows(sink),
+    ...holdingRows(before, after),
+    ...courseRows(before, course),
+    { name: 'faults', value: faults.count, unit: '' },
+    { name: 'load of the machine', value: loads.reduce((sum, one) => sum + one, 0) / loads.length, unit: '' },
+  ]
 }
 
 /** Which messages were acknowledged. */
@@ -191,5 +211,20 @@ function holdingRows(before: Holdings, after: Holdings): Row[] {
     { name: 'sockets after', value: after.sockets, unit: '', goal: most(before.sockets + 2) },
     { name: 'descriptors after', value: after.descriptors, unit: '', goal: most(before.descriptors + 4) },
     { name: 'timers after', value: after.timers, unit: '', goal: most(before.timers + 10) },
+  ]
+}
+
+/** Whether it still grew when the run had long warmed up: a leak that is slower than what a longer life may bring. */
+function courseRows(before: Holdings, course: readonly Holdings[]): Row[] {
+  const row = (name: string, of: (held: Holdings) => number, atMost: number): Row[] => {
+    const growth = growthOf(course.map((held) => of(held) / MIB))
+    return growth === null
+      ? []
+      : [{ name: `${name}, growth in the last half`, value: growth, unit: 'MiB', goal: { atMost } }]
+  }
+  return [
+    ...row('resident', ({ rss }) => rss, Math.round((before.rss / MIB) * 0.06 + 8)),
+    ...row('heap', ({ heap }) => heap, 2),
+    ...row('buffers', ({ external }) => external, 4),
   ]
 }

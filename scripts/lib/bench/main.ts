@@ -9,6 +9,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     ...{ json: { type: 'boolean' }, quick: { type: 'boolean' }, list: { type: 'boolean' } },
     ...{ rounds: { type: 'string' }, minutes: { type: 'string' }, publish: { type: 'boolean' } },
+    resume: { type: 'boolean' },
     ...{ mta: { type: 'string', multiple: true }, load: { type: 'string', multiple: true } },
   },
 })
@@ -77,13 +78,14 @@ async function runPart(part: string): Promise<Result> {
 }
 
 function partOptions(): Options {
-  const { rounds, minutes, mta, load, publish } = options
+  const { rounds, minutes, mta, load, publish, resume } = options
   return {
     ...(rounds && { rounds: Number(rounds) }),
     ...(minutes && { minutes: Number(minutes) }),
     ...(mta && { mta: mta.map((name) => name.toLowerCase()) }),
     ...(load && { load }),
     ...(publish && { publish }),
+    ...(resume && { resume }),
   }
 }
 

@@ -20,6 +20,8 @@ export interface Options {
   readonly load?: readonly string[]
   /** Keep the results and charts in the checkout. */
   readonly publish?: boolean
+  /** Go on where a run of the same kind was broken off. */
+  readonly resume?: boolean
 }
 
 /** What a part works with. */

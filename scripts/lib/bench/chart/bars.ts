@@ -1,66 +1,77 @@
-/** A group of bars that begin at the same line: one a series, in the order of the series. */
+/** What a series of bars is called, and its colour in every chart. */
+export interface Series {
+  readonly label: string
+  readonly colour: string
+}
+
+/** A bar; one of null is not drawn: its text says why. */
+export interface Bar {
+  readonly value: number | null
+  readonly text: string
+}
+
+/** A group of bars that begin at the same line: one a series, in the order of the series; a series may have none. */
 export interface BarGroup {
   readonly label: string
-  /** A bar of null is not drawn: its text says why. */
-  readonly bars: readonly { readonly value: number | null; readonly text: string }[]
+  readonly bars: readonly (Bar | undefined)[]
 }
 
 export interface BarChart {
   readonly title: string
   /** What a bar's length means, with its unit. */
   readonly measure: string
-  readonly series: readonly string[]
+  readonly series: readonly Series[]
   readonly groups: readonly BarGroup[]
   /** A second line under the chart, such as the machine. */
   readonly note: string
 }
 
+/** The page that a chart is shown on. */
+export type Theme = 'light' | 'dark'
+
 const WIDTH = 920
-const LEFT = 310
-const RIGHT = 170
-const TOP = 84
-const BAR = 16
-const GAP = 18
-// Okabe and Ito's palette: told apart by those who see no red or green, on white and on black
-const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00']
+const LEFT = 280
+const RIGHT = 150
+const TOP = 88
+const BAR = 17
+const GAP = 16
 
-// Text follows the reader's theme; the bars' colours are legible on both
-const STYLE = `
-text { font: 13px system-ui, sans-serif; fill: #1f2328; }
-.title { font-size: 17px; font-weight: 600; }
-.faint { fill: #59636e; font-size: 12px; }
-line { stroke: #8c959f; stroke-width: 1; }
-@media (prefers-color-scheme: dark) { text { fill: #f0f6fc; } .faint { fill: #9198a1; } }`
+const INK = {
+  light: { text: '#1f2328', faint: '#59636e', line: '#8c959f' },
+  dark: { text: '#f0f6fc', faint: '#9198a1', line: '#656c76' },
+} as const
 
-/** Horizontal bars as a whole SVG document, readable on light and on dark. Lengths share one scale. */
-export function barChart({ title, measure, series, groups, note }: BarChart): string {
-  const values = groups.flatMap(({ bars }) => bars.map(({ value }) => value ?? 0))
+/** Horizontal bars as a whole SVG document without a ground, for one kind of page. Lengths share one scale. */
+export function barChart({ title, measure, series, groups, note }: BarChart, theme: Theme = 'light'): string {
+  const values = groups.flatMap(({ bars }) => bars.map((bar) => bar?.value ?? 0))
   const scale = (WIDTH - LEFT - RIGHT) / Math.max(...values, Number.MIN_VALUE)
   const parts = [text(16, 28, title, 'title'), text(16, 48, measure, 'faint'), legend(series)]
   let y = TOP
   for (const { label, bars } of groups) {
-    parts.push(text(LEFT - 10, y + (bars.length * BAR) / 2 + 4, label, '', 'end'))
-    for (const [i, { value, text: words }] of bars.entries()) {
+    const drawn = bars.flatMap((bar, i) => (bar === undefined ? [] : [{ ...bar, colour: series[i]?.colour ?? '' }]))
+    parts.push(text(LEFT - 10, y + (drawn.length * BAR) / 2 + 4, label, '', 'end'))
+    for (const { value, text: words, colour } of drawn) {
       const width = (value ?? 0) * scale
-      parts.push(`<rect x="${LEFT}" y="${y + 1}" width="${width.toFixed(1)}" height="${BAR - 2}" fill="${colour(i)}"/>`)
+      parts.push(`<rect x="${LEFT}" y="${y + 1}" width="${width.toFixed(1)}" height="${BAR - 2}" fill="${colour}"/>`)
       parts.push(text(LEFT + width + 6, y + BAR - 4, words, value === null ? 'faint' : ''))
       y += BAR
     }
     y += GAP
   }
   parts.push(`<line x1="${LEFT}" x2="${LEFT}" y1="${TOP - 4}" y2="${y - GAP + 4}"/>`, text(16, y + 8, note, 'faint'))
-  return document(title, y + 22, parts)
+  return document(title, y + 22, parts, theme)
 }
 
-const colour = (index: number): string => COLOURS[index % COLOURS.length] ?? ''
+/** So wide a letter of the text is, about; names are given a little more. */
+const LETTER = 7.4
 
-function legend(series: readonly string[]): string {
+function legend(series: readonly Series[]): string {
   let x = 16
   return series
-    .map((name, i) => {
+    .map(({ label, colour }) => {
       const at = x
-      x += 34 + name.length * 8
-      return `<rect x="${at}" y="60" width="12" height="12" fill="${colour(i)}"/>${text(at + 18, 71, name)}`
+      x += 40 + label.length * LETTER
+      return `<rect x="${at.toFixed(1)}" y="60" width="12" height="12" fill="${colour}"/>${text(at + 18, 71, label)}`
     })
     .join('\n')
 }
@@ -71,9 +82,13 @@ const text = (x: number, y: number, words: string, kind = '', anchor = 'start'):
 const escaped = (words: string): string =>
   words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
-const document = (title: string, height: number, parts: readonly string[]): string =>
+const document = (title: string, height: number, parts: readonly string[], theme: Theme): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(title)}">
-<style>${STYLE}
+<style>
+text { font: 13px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: ${INK[theme].text}; }
+.title { font-size: 17px; font-weight: 600; }
+.faint { fill: ${INK[theme].faint}; font-size: 12px; }
+line { stroke: ${INK[theme].line}; stroke-width: 1; }
 </style>
 ${parts.join('\n')}
 </svg>

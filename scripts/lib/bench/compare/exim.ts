@@ -10,7 +10,7 @@ const USER: CageUser = { name: 'Debian-exim', id: 971 }
 
 export const exim: Mta = {
   name: 'Exim',
-  durability: 'as it comes: both spool files are synced before the 250',
+  durability: 'as it comes: both spool files and their folder are synced before the 250',
 
   async version() {
     const files = await unpack('exim', PACKAGES)

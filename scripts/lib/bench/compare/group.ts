@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Running, start } from '../../../../test/support/process.ts'
+import { defer, type Scope } from '../../../../test/support/scope.ts'
 import { Missing } from '../part.ts'
 
 const ROOT = '/sys/fs/cgroup'
@@ -9,6 +10,21 @@ const ROOT = '/sys/fs/cgroup'
 const V1 = join(ROOT, 'cpuacct')
 const V2 = join(ROOT, 'cgroup.controllers')
 const PATIENCE_MS = 15_000
+
+/** Groups that have not ended: a signal must not leave servers behind. */
+const open = new Set<Group>()
+
+/** Ends every group at once, and this process, when it is told to stop by a signal. */
+export function endGroupsWhenTold(scope: Scope): void {
+  const stop = () => {
+    for (const group of open) group.kill()
+    process.exit(130)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, stop)
+    defer(scope, () => process.removeListener(signal, stop))
+  }
+}
 
 /** A control group: whatever is started in it is counted, and ended with it, however often it forks. */
 export class Group {
@@ -26,6 +42,7 @@ export class Group {
     } catch (error) {
       throw new Missing(`control groups, by which CPU is counted: ${error}`)
     }
+    open.add(this)
   }
 
   /** Starts a program in the group. */
@@ -37,6 +54,11 @@ export class Group {
     })
     this.#started.push(running)
     return running
+  }
+
+  /** Whether all that was started has ended, and left nothing behind. */
+  ended(): boolean {
+    return this.#started.every(({ alive }) => !alive) && this.pids().length === 0
   }
 
   /** What it wrote, for the message of a failure. */
@@ -66,13 +88,15 @@ export class Group {
     for (const running of this.#started) if (running.alive) running.signal('SIGTERM')
     const until = performance.now() + PATIENCE_MS
     while (this.pids().length > 0) {
-      if (performance.now() > until || !this.#started.some((running) => running.alive)) this.#kill()
+      if (performance.now() > until || !this.#started.some((running) => running.alive)) this.kill()
       await sleep(50)
     }
     rmdirSync(this.#folder)
+    open.delete(this)
   }
 
-  #kill(): void {
+  /** SIGKILL to all in it. */
+  kill(): void {
     for (const pid of this.pids()) {
       try {
         process.kill(pid, 'SIGKILL')

@@ -11,7 +11,7 @@ const INSTALL_MS = 300_000
 
 export const haraka: Mta = {
   name: 'Haraka',
-  durability: 'as it comes: the queue file is synced before the 250',
+  durability: 'as it comes: the queue file is synced before the 250, its new name in the folder is not',
 
   async version() {
     if (!existsSync(PROGRAM)) await install()

@@ -11,9 +11,6 @@ export interface Load {
   readonly keep: boolean
   /** STARTTLS: a whole handshake for each connection. */
   readonly tls: boolean
-  /** Messages of a round, after the warm-up. */
-  readonly count: number
-  readonly warmUp: number
   /** What is asked of Postern, times Postfix. */
   readonly atLeast?: number
 }
@@ -24,26 +21,26 @@ const LETTER = 10 * KIB
 export const LOADS: readonly Load[] = [
   {
     ...{ name: 'letter', title: '10 KiB, 20 sessions kept open', atLeast: 6 },
-    ...{ sessions: 20, bytes: LETTER, keep: true, tls: false, count: 10_000, warmUp: 2000 },
+    ...{ sessions: 20, bytes: LETTER, keep: true, tls: false },
   },
   {
     ...{ name: 'crowd', title: '4 KiB, 100 sessions kept open' },
-    ...{ sessions: 100, bytes: 4 * KIB, keep: true, tls: false, count: 10_000, warmUp: 2000 },
+    ...{ sessions: 100, bytes: 4 * KIB, keep: true, tls: false },
   },
   {
     ...{ name: 'connect', title: '10 KiB, a connection per message', atLeast: 2.5 },
-    ...{ sessions: 20, bytes: LETTER, keep: false, tls: false, count: 5000, warmUp: 1000 },
+    ...{ sessions: 20, bytes: LETTER, keep: false, tls: false },
   },
   {
     ...{ name: 'large', title: '1 MiB, 20 sessions kept open', atLeast: 2 },
-    ...{ sessions: 20, bytes: KIB * KIB, keep: true, tls: false, count: 300, warmUp: 60 },
+    ...{ sessions: 20, bytes: KIB * KIB, keep: true, tls: false },
   },
   {
     ...{ name: 'tls', title: '10 KiB, a new TLS connection per message', atLeast: 1.5 },
-    ...{ sessions: 20, bytes: LETTER, keep: false, tls: true, count: 5000, warmUp: 1000 },
+    ...{ sessions: 20, bytes: LETTER, keep: false, tls: true },
   },
   {
     ...{ name: 'tls-kept', title: '10 KiB in TLS, 20 sessions kept open' },
-    ...{ sessions: 20, bytes: LETTER, keep: true, tls: true, count: 10_000, warmUp: 2000 },
+    ...{ sessions: 20, bytes: LETTER, keep: true, tls: true },
   },
 ]

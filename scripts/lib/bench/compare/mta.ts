@@ -1,5 +1,6 @@
 import type { Certificate } from '../../../../test/support/certs.ts'
 import type { Group } from './group.ts'
+import type { Load } from './loads.ts'
 
 /** Where a server is to run. */
 export interface Place {
@@ -20,6 +21,8 @@ export interface Mta {
   readonly name: string
   /** How it keeps what it acknowledged, in a sentence. */
   readonly durability: string
+  /** Why it cannot bear a load, where that is known; null where nothing speaks against it. */
+  unfit?(load: Load): string | null
   /** Its version. Throws Missing, with the reason, where it cannot run. */
   version(): Promise<string>
   /** Writes its configuration and starts it; it need not listen yet. */

@@ -53,7 +53,10 @@ export interface Task {
   readonly port: number
   /** Number of the first message. */
   readonly first: number
+  /** At most so many. */
   readonly count: number
+  /** No message is begun after so long; 0 or left out: until there were `count`. */
+  readonly seconds?: number
   readonly load: Load
   /** Messages a second; 0 as fast as it goes. */
   readonly rate: number
@@ -61,8 +64,9 @@ export interface Task {
 }
 
 /** Sends a load to its end. */
-export async function send(client: string, { port, first, count, load, rate, log }: Task): Promise<Sending> {
-  const numbers = [port, first, count, load.sessions, load.bytes, load.keep ? 1 : 0, load.tls ? 1 : 0, rate]
+export async function send(client: string, task: Task): Promise<Sending> {
+  const { port, first, count, seconds = 0, load, rate, log } = task
+  const numbers = [port, first, count, seconds, load.sessions, load.bytes, load.keep ? 1 : 0, load.tls ? 1 : 0, rate]
   const done = await run(client, [...numbers.map(String), log], { timeoutMs: 3_600_000 })
   if (done.code !== 0) throw new Error(`the load client exited ${done.code ?? done.signal}: ${done.stderr}`)
   const { began, ended, cpuSeconds } = JSON.parse(done.stdout)

@@ -1,6 +1,6 @@
 import { median } from '../part.ts'
+import type { Syncs } from './durability.ts'
 import type { Latency } from './latency.ts'
-import type { Load } from './loads.ts'
 import type { Machine } from './machine.ts'
 import type { Figures } from './round.ts'
 
@@ -16,7 +16,25 @@ export interface Cell {
 export interface Server {
   readonly name: string
   readonly version: string
+  /** How it keeps what it acknowledged, in a sentence. */
   readonly durability: string
+  /** Traced; null where that could not be done. */
+  readonly syncs: Syncs | null
+}
+
+/** What the servers were put to. */
+export interface Task {
+  readonly name: string
+  readonly title: string
+  /** What is asked of Postern, times Postfix. */
+  readonly atLeast?: number
+}
+
+/** A figure over the rounds. */
+export interface Spread {
+  readonly median: number
+  readonly least: number
+  readonly most: number
 }
 
 /** A whole comparison, as it is kept in compare.json. */
@@ -25,7 +43,7 @@ export interface Comparison {
   /** True for a run that only shows that the benchmark works. */
   readonly quick: boolean
   readonly rounds: number
-  readonly loads: readonly Load[]
+  readonly loads: readonly Task[]
   readonly servers: readonly Server[]
   /** Servers that could not run here, by name, with the reason. */
   readonly missing: Readonly<Record<string, string>>
@@ -57,28 +75,15 @@ export function ratioOf(comparison: Comparison, load: string, mta: string, key: 
   return ours === null || base === null ? null : ours[key] / base[key]
 }
 
-/** The comparison as a Markdown table: a row a load, a column a server. */
-export function markdown(comparison: Comparison): string {
-  const { loads, servers } = comparison
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const head = [
-    'messages relayed a second, and times Postfix',
-    ...servers.map(({ name, version }) => `${name} ${version}`),
-  ]
-  const rows = loads.map(({ name, title }) => [title, ...servers.map((server) => text(comparison, name, server.name))])
-  return [head, head.map((_, i) => (i === 0 ? '---' : '--:')), ...rows].map(line).join('\n')
-}
-
-function text(comparison: Comparison, load: string, mta: string): string {
+/** Least and most of a figure over the rounds; null where there is no figure. */
+export function spreadOf(comparison: Comparison, load: string, mta: string, key: keyof Figures): Spread | null {
   const figures = figuresOf(comparison, load, mta)
-  if (figures === null) return 'none: see below'
-  const ratio = ratioOf(comparison, load, mta, 'relayed')
-  const times = ratio === null ? '' : ` (${ratio.toFixed(2)}×)`
-  return `${figures.relayed.toFixed(0)}${times}, ${figures.cpuMs.toFixed(2)} ms CPU, ${figures.memoryMiB.toFixed(0)} MiB`
+  const cell = comparison.cells.find((each) => each.load === load && each.mta === mta)
+  if (figures === null || cell === undefined) return null
+  const values = cell.rounds.map((round) => round[key])
+  return { median: figures[key], least: Math.min(...values), most: Math.max(...values) }
 }
 
-/** Why cells and servers are empty, a line each. */
-export const gaps = ({ cells, missing }: Comparison): string[] => [
-  ...cells.flatMap(({ load, mta, noFigure }) => (noFigure === null ? [] : [`${mta}, ${load}: ${noFigure}`])),
-  ...Object.entries(missing).map(([name, why]) => `${name} could not run here: ${why}`),
-]
+/** Whether the server was to be measured under the load at all. */
+export const isTried = ({ cells }: Comparison, load: string, mta: string): boolean =>
+  cells.some((cell) => cell.load === load && cell.mta === mta)

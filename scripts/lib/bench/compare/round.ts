@@ -1,14 +1,10 @@
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { makeCertificate } from '../../../../test/support/certs.ts'
-import { temporaryFolder } from '../../../../test/support/folder.ts'
-import { freePort } from '../../../../test/support/ports.ts'
-import { defer, type Scope } from '../../../../test/support/scope.ts'
+import { run } from '../../../../test/support/process.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
-import { Group } from './group.ts'
 import type { Load } from './loads.ts'
 import type { Mta } from './mta.ts'
-import { type Native, type Sending, Sink, send } from './native.ts'
+import { type Native, type Sending, type Sink, send } from './native.ts'
+import { withServer } from './server.ts'
 
 /** What one server did in one round. */
 export interface Figures {
@@ -29,14 +25,14 @@ export class NoFigure extends Error {
   override readonly name = 'NoFigure'
 }
 
+/** How much is sent: for so long, or so many at a steady rate, a second. */
+export type Amount = { readonly seconds: number } | { readonly count: number; readonly rate: number }
+
 export interface Round {
   readonly mta: Mta
   readonly load: Load
-  /** Messages to count. */
-  readonly count: number
-  readonly warmUp: number
-  /** Messages a second; 0 as fast as it goes. */
-  readonly rate: number
+  readonly warmUpSeconds: number
+  readonly amount: Amount
 }
 
 export interface Outcome {
@@ -46,47 +42,31 @@ export interface Outcome {
   readonly at: ReadonlyMap<number, number>
 }
 
-const START_MS = 60_000
+/** More than any server takes in the time of a round. */
+const MOST = 1_000_000
 /** So long without an arrival, and what is missing counts as lost. */
 const STILL_MS = 60_000
 
 /** One server, started anew, under one load. Rejects with NoFigure when anything acknowledged did not arrive. */
-export async function runRound(native: Native, round: Round): Promise<Outcome> {
-  const undos: (() => unknown)[] = []
-  try {
-    return await inScope({ after: (undo: unknown) => void undos.push(undo as () => unknown) }, native, round)
-  } finally {
-    for (const undo of undos) await undo()
-  }
-}
-
-async function inScope(scope: Scope, native: Native, { mta, load, count, warmUp, rate }: Round): Promise<Outcome> {
-  const folder = temporaryFolder(scope, 'bench-run')
-  const [port, sinkPort] = [await freePort(), await freePort()]
-  const group = new Group(mta.name.toLowerCase())
-  defer(scope, () => group.end())
-  const sink = new Sink(native.sink, sinkPort, join(folder, 'arrivals'))
-  await sink.start()
-  defer(scope, () => sink.stop())
-  const certificate = makeCertificate(folder, 'relay', ['relay.test'])
-  await mta.start({ folder: temporaryFolder(scope, 'bench-mta'), port, sink: sinkPort, certificate, group })
-  await waitFor(() => greets(port), {
-    what: `${mta.name} to answer`,
-    timeoutMs: START_MS,
-    detail: () => group.output(),
+export function runRound(native: Native, { mta, load, warmUpSeconds, amount }: Round): Promise<Outcome> {
+  return withServer(native, mta, async ({ port, folder, group, sink }) => {
+    const task = { port, load, log: join(folder, 'sent') }
+    const warm = await send(native.client, { ...task, first: 0, count: MOST, seconds: warmUpSeconds, rate: 0 })
+    await allArrive(sink, acknowledged(warm).length)
+    // What was written before is not to be paid for in this round
+    await run('sync', [])
+    const first = warm.messages.length
+    const before = group.cpuSeconds()
+    const sending = await send(native.client, { ...task, first, count: MOST, rate: 0, ...amount })
+    const taken = [...acknowledged(warm), ...acknowledged(sending)]
+    await allArrive(sink, taken.length)
+    const cpuMs = ((group.cpuSeconds() - before) * 1000) / sending.messages.length
+    const memoryMiB = group.memoryMiB()
+    await sink.stop()
+    const { at, again } = sink.arrivals()
+    judge(mta.name, first + sending.messages.length, taken, at)
+    return { figures: { ...speeds(sending, at), cpuMs, memoryMiB, again }, sending, at }
   })
-  const task = { port, load, log: join(folder, 'sent') }
-  const warm = await send(native.client, { ...task, first: 0, count: warmUp, rate: 0 })
-  await allArrive(sink, acknowledged(warm).length)
-  const before = group.cpuSeconds()
-  const sending = await send(native.client, { ...task, first: warmUp, count, rate })
-  await allArrive(sink, acknowledged(warm).length + acknowledged(sending).length)
-  const cpuMs = ((group.cpuSeconds() - before) * 1000) / count
-  const memoryMiB = group.memoryMiB()
-  await sink.stop()
-  const { at, again } = sink.arrivals()
-  judge(mta.name, warmUp + count, [...acknowledged(warm), ...acknowledged(sending)], at)
-  return { figures: { ...speeds(sending, at), cpuMs, memoryMiB, again }, sending, at }
 }
 
 const acknowledged = ({ messages }: Sending): number[] =>
@@ -119,19 +99,4 @@ function speeds({ messages, began, ended, cpuSeconds }: Sending, at: ReadonlyMap
     relayed: messages.length / (Math.max(last, ended) - began),
     clientCpuMs: (cpuSeconds * 1000) / messages.length,
   }
-}
-
-/** Whether something says 220 there. */
-function greets(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', timeout: 5000 })
-    const answer = (yes: boolean) => {
-      resolve(yes)
-      socket.end('QUIT\r\n')
-    }
-    socket.once('data', (chunk) => answer(chunk.toString().startsWith('220')))
-    socket.once('error', () => answer(false))
-    socket.once('close', () => answer(false))
-    socket.once('timeout', () => socket.destroy())
-  })
 }

@@ -2,8 +2,10 @@
    STARTTLS, as fast as it goes or at a steady rate. One thread, epoll; commands one after the other, as
    smtp-source does. A TLS connection is a full handshake each time: no ticket, no resumed session.
 
-   client PORT FIRST COUNT SESSIONS BYTES KEEP TLS RATE LOG [FILE]
+   client PORT FIRST COUNT SECONDS SESSIONS BYTES KEEP TLS RATE LOG [FILE]
      FIRST  number of the first message; they count up from there
+     COUNT  so many messages at most
+     SECONDS  begin no message after so long, and wait for what was begun; 0 until COUNT
      KEEP   1 many messages over a connection, 0 one
      TLS    1 STARTTLS, 0 clear
      RATE   messages a second, begun by the clock and not by the answers; 0 as fast as it goes
@@ -44,7 +46,7 @@ typedef struct { double due, end, reply; int code; } Message;
 static int port, count, sessions, keep, tls, next_message, finished, broken, refused, accepted, poll_fd;
 static int free_count;
 static long first;
-static double rate, began;
+static double rate, began, seconds;
 static char *content;
 static size_t content_length;
 static Session *all, **unused;
@@ -198,6 +200,7 @@ static int handshake(Session *s) {
 }
 
 static int due_now(void) {
+  if (seconds && next_message < count && now() - began >= seconds) count = next_message;
   if (next_message >= count) return 0;
   return rate == 0 || now() >= began + next_message / rate;
 }
@@ -318,15 +321,15 @@ static void set_up_tls(void) {
 }
 
 int main(int argc, char **v) {
-  if (argc < 10) {
-    fprintf(stderr, "usage: client PORT FIRST COUNT SESSIONS BYTES KEEP TLS RATE LOG [FILE]\n");
+  if (argc < 11) {
+    fprintf(stderr, "usage: client PORT FIRST COUNT SECONDS SESSIONS BYTES KEEP TLS RATE LOG [FILE]\n");
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
-  port = atoi(v[1]), first = atol(v[2]), count = atoi(v[3]), sessions = atoi(v[4]);
-  keep = atoi(v[6]), tls = atoi(v[7]), rate = atof(v[8]);
-  if (argc > 10) read_content(v[10]);
-  else make_content(atoi(v[5]));
+  port = atoi(v[1]), first = atol(v[2]), count = atoi(v[3]), seconds = atof(v[4]), sessions = atoi(v[5]);
+  keep = atoi(v[7]), tls = atoi(v[8]), rate = atof(v[9]);
+  if (argc > 11) read_content(v[11]);
+  else make_content(atoi(v[6]));
   if (tls) set_up_tls();
   messages = calloc(count, sizeof *messages);
   all = calloc(sessions, sizeof *all);
@@ -354,6 +357,6 @@ int main(int argc, char **v) {
       if (!good) hang_up(s);
     }
   }
-  report(v[9], now());
+  report(v[10], now());
   return 0;
 }
