@@ -5,6 +5,7 @@ import { basename, dirname } from 'node:path'
 import { createSecureContext, type SecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
 import type { Clock } from '../clock.ts'
 import { type CertificateFacts, certificateFacts, keyMatches } from '../config/certificate.ts'
+import { GOOD_CIPHERS } from '../config/ciphers.ts'
 import type { Log } from '../log.ts'
 
 export interface TlsOptions {
@@ -35,15 +36,7 @@ export interface TlsContexts {
   close(): void
 }
 
-/** For TLS 1.2: forward secrecy and authenticated encryption only. The suites of TLS 1.3 are all good. */
-export const GOOD_CIPHERS = [
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':')
+export { GOOD_CIPHERS }
 
 const POLL_MS = 30_000
 const SETTLE_MS = 500

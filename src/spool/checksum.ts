@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import type { MessageColumns } from './wire.ts'
 
 /**
  * Checksums (CRC-32) of what the spool keeps, so that what a disk altered is never sent as if it were
@@ -9,17 +10,7 @@ import { crc32 } from 'node:zlib'
 export const contentSum = (bytes: Uint8Array, before = 0): number => crc32(bytes, before)
 
 /** What the sum of a message's row covers, beside its prefix. */
-export type MessageFields = readonly [
-  id: number,
-  receivedAt: number,
-  client: string,
-  mailFrom: string | null,
-  envid: string | null,
-  flags: number,
-  size: number,
-  messageId: string | null,
-  contentSum: number | null,
-]
+export type MessageFields = readonly [...MessageColumns, contentSum: number | null]
 
 export const messageSum = (fields: MessageFields, prefix: Uint8Array): number => crc32(prefix, sumOf(fields))
 

@@ -25,16 +25,22 @@ export const FLAG = {
 /** Bits of `recipient.notify`. */
 export const NOTIFY = { never: 1, success: 2, failure: 4, delay: 8 } as const
 
-/** A message to store. Its blobs: the prefix, and the bytes unless `file` has them. */
-export type PutRow = readonly [
+/** What is known of a message but its bytes and recipients, in the order of the table's columns. */
+export type MessageColumns = readonly [
   id: number,
   receivedAt: number,
   client: string,
   mailFrom: string | null,
   envid: string | null,
   flags: number,
+  /** Of the content, without the prefix. */
   size: number,
   messageId: string | null,
+]
+
+/** A message to store. Its blobs: the prefix, and the bytes unless `file` has them. */
+export type PutRow = readonly [
+  ...MessageColumns,
   file: string | null,
   /** PutRecipient after PutRecipient. */
   recipients: readonly PutRecipient[],

@@ -1,3 +1,4 @@
+import { GOOD_CIPHERS } from '../ciphers.ts'
 import { type Context, path } from '../context.ts'
 import { key, list, optional, refined, required, section, value } from '../fields.ts'
 import { choice, flag, integer, ipAddress, text } from '../kinds.ts'
@@ -44,16 +45,6 @@ const listener = section({
 
 export const listeners = () => list(listener, { min: 1, max: 64 })
 
-// Forward secrecy and authenticated encryption only. TLS 1.3 has its own suites, all of them good.
-const CIPHERS = [
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':')
-
 export const tls = (context: Context) =>
   refined(
     section({
@@ -70,7 +61,7 @@ export const tls = (context: Context) =>
         'Its private key in PEM, readable by nobody else.',
       ),
       minVersion: key(choice('TLSv1.2', 'TLSv1.3'), 'TLSv1.2', 'The oldest version of TLS that is spoken.'),
-      ciphers: key(text(2000), CIPHERS, "Suites for TLS 1.2 in OpenSSL's notation, best first."),
+      ciphers: key(text(2000), GOOD_CIPHERS, "Suites for TLS 1.2 in OpenSSL's notation, best first."),
       clientCa: optional(
         path(context),
         'tls/client-ca.pem',
