@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { failure, PARSERS, slugOf } from '../../../scripts/lib/prove/attack/parsers.ts'
+import { failure } from '../../../scripts/lib/prove/attack/growth.ts'
+import { PARSERS } from '../../../scripts/lib/prove/attack/parser-list.ts'
+import { slugOf } from '../../../scripts/lib/prove/attack/parsers.ts'
 import { keptSeeds } from '../../support/seeds.ts'
 
 // Processor time, so that a busy machine fails nothing: what they found took minutes, or failed
