@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { Agent, createServer, type IncomingMessage, request, type Server } from 'node:http'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -18,6 +18,8 @@ import { STATUS } from '../admin/support.ts'
 const SHORT_MS = 400
 /** A busy machine, and the look every half a second. */
 const SLACK_MS = 3_000
+/** More than the buffers of two sockets take. */
+const LONG = 'x'.repeat(20_000_000)
 const WAITS = { header: SHORT_MS, request: SHORT_MS, answer: SHORT_MS, idle: SHORT_MS }
 
 /** Connects, says that, reads nothing unless told to, and gives after how many milliseconds the other side had left. */
@@ -41,7 +43,7 @@ async function keptFor(scope: Scope, where: NetConnectOpts, bytes: string, reads
 async function admin(t: TestContext): Promise<NetConnectOpts> {
   const path = join(temporaryFolder(t, 'deaf'), 'admin.sock')
   const none = new Proxy({}, { get: () => async () => null })
-  const ports = { spool: none, trace: none, status: () => ({ ...STATUS, unready: ['x'.repeat(200_000)] }) }
+  const ports = { spool: none, trace: none, status: () => ({ ...STATUS, unready: [LONG] }) }
   const server = await openAdmin({
     ...{ socketPath: path, log: silentLog, clock: systemClock, timeouts: WAITS },
     ports: { ...ports, destination: () => null, reload: async () => ({ ok: true, problems: [] }) } as never,
@@ -53,7 +55,7 @@ async function admin(t: TestContext): Promise<NetConnectOpts> {
 async function metrics(t: TestContext): Promise<NetConnectOpts> {
   const server = await openObserveHttp({
     ...{ address: '127.0.0.1', port: 0, metrics: createMetrics(), log: silentLog, timeouts: WAITS },
-    ...{ unhealthy: () => [], unready: () => ['x'.repeat(200_000)] },
+    ...{ unhealthy: () => [], unready: () => [LONG] },
   })
   defer(t, () => server.close())
   return { host: server.address, port: server.port }
@@ -65,8 +67,8 @@ for (const [name, open, path] of [
   ['the operators’ socket', admin, '/v1/status'],
   ['the listener for monitoring', metrics, '/readyz'],
 ] as const) {
-  test(`${name} gives up who asks much and reads nothing`, async (t) => {
-    const ms = await keptFor(t, await open(t), get(path).repeat(100))
+  test(`${name} gives up who asks and reads nothing`, async (t) => {
+    const ms = await keptFor(t, await open(t), get(path))
     assert.ok(ms < SHORT_MS + SLACK_MS, `${ms} ms`)
   })
 
@@ -93,4 +95,39 @@ async function thinking(t: TestContext, answer: (server: Server) => void): Promi
 test('an answer that takes its time to be made is waited for', async (t) => {
   const port = await thinking(t, (server) => boundAnswers(server, () => SHORT_MS))
   assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'at last')
+})
+
+test('of a thousand requests at once on one connection one is worked on, and the connection is given up', async (t) => {
+  let worked = 0
+  const server = createServer((_, response) => {
+    worked++
+    setImmediate(() => response.end('x'.repeat(100_000)))
+  })
+  boundAnswers(server, () => SHORT_MS)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  defer(t, () => server.close())
+  const { port } = server.address() as { port: number }
+  assert.ok((await keptFor(t, { host: '127.0.0.1', port }, get('/').repeat(1000), true)) < SLACK_MS)
+  assert.equal(worked, 1)
+})
+
+test('one request after the other is answered on the same connection', async (t) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  defer(t, () => agent.destroy())
+  const server = createServer((_, response) => void response.end('x'.repeat(300_000)))
+  boundAnswers(server, () => SHORT_MS)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  defer(t, () => server.close())
+  const { port } = server.address() as { port: number }
+  let reused = 0
+  for (let n = 0; n < 50; n++) {
+    const sent = request({ host: '127.0.0.1', port, agent })
+    sent.end()
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
+    await response.toArray()
+    if (sent.reusedSocket) reused++
+  }
+  assert.equal(reused, 49)
 })
