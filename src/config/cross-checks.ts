@@ -207,6 +207,11 @@ function* retriesAreLongEnough({ queue }: Config): Iterable<Complaint> {
   }
 }
 
+function* nameIsWhole({ hostname }: Config): Iterable<Complaint> {
+  if (hostname.includes('.')) return
+  yield { path: ['hostname'], message: `${hostname} has no dot: many servers refuse mail from who greets them with it` }
+}
+
 function* passwordsGoToProvenHosts(config: Config): Iterable<Complaint> {
   for (const [path, { login, tls }] of allRoutes(config)) {
     if (login !== null && !tls.verify) {
@@ -224,6 +229,7 @@ function* senderListsMeanSomething({ clients }: Config): Iterable<Complaint> {
 }
 
 const DOUBTS: readonly Check[] = [
+  nameIsWhole,
   retriesAreLongEnough,
   passwordsGoToProvenHosts,
   senderListsMeanSomething,

@@ -85,8 +85,11 @@ export const domainOrBelow = (): Field<string> =>
     return name === undefined ? undefined : `.${name}`
   })
 
-const readDomain = (input: unknown): string | undefined =>
-  typeof input === 'string' && !input.startsWith('[') ? (parseDomain(input) ?? undefined) : undefined
+function readDomain(input: unknown): string | undefined {
+  const name = typeof input === 'string' && !input.startsWith('[') ? parseDomain(input) : null
+  // No top-level domain is a number: it is an address, or part of one
+  return name === null || /(?:^|\.)\d+$/.test(name) ? undefined : name
+}
 
 export const mailbox = (): Field<Address> =>
   value(

@@ -57,6 +57,9 @@ Examples:
   postern trace --domain royal.example.test --since 2026-11-22 --until 2026-11-23T06:00 --all`
 
 async function trace(queueId: string | undefined, options: TraceOptions): Promise<void> {
+  if (options.since !== undefined && options.until !== undefined && options.until <= options.since) {
+    throw new CommandFailure(EXIT.usage, '--until is not after --since: nothing lies between them.')
+  }
   const session = openSession(options)
   const query = apiQuery(queueId, options)
   if (options.event !== undefined) return traceHappenings(session, query, options)

@@ -96,7 +96,7 @@ test('Every filter is handed on, times as spans or moments', async (t) => {
     '--since',
     '2h',
     '--until',
-    '2026-11-22',
+    '2100-01-01',
     '--socket',
     socketPath,
   ])
@@ -109,8 +109,13 @@ test('Every filter is handed on, times as spans or moments', async (t) => {
     recipient: 'a@city.test',
     client: 'royal',
     domain: 'city.test',
-    to: Date.UTC(2026, 10, 22),
+    to: Date.UTC(2100, 0, 1),
   })
+})
+
+test('A time that ends before it begins is a slip, and not an empty answer', async () => {
+  const { code, stderr } = await run(POSTERN, ['trace', '--since', '2026-11-30', '--until', '2026-11-01'])
+  assert.deepEqual([code, stderr], [64, '--until is not after --since: nothing lies between them.\n'])
 })
 
 test('A message of which there is no record exits 66', async (t) => {

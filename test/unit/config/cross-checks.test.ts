@@ -155,6 +155,17 @@ test('what may be meant, but seldom is, is a warning', () => {
   assert.match(warnings(device)[0] ?? '', /a device that may send as anyone/)
 })
 
+test('a name that is none, or hardly one, is told', () => {
+  const named = (hostname: string) => load(`hostname: ${hostname}\nlisteners: [{ port: 25, tls: none }]`)
+  for (const address of ['10.1.1.1', "'7'", 'relay.example.7']) {
+    const result = named(address)
+    assert.match(result.ok ? '' : (result.problems[0]?.message ?? ''), /expected a domain name/, address)
+  }
+  const result = named('localhost')
+  assert.match(result.ok ? (result.warnings[0]?.message ?? '') : '', /localhost has no dot/)
+  assert.deepEqual(named('relay.nhs.example').ok, true)
+})
+
 test('a password for a host that proves nothing is a warning', () => {
   const route =
     'routes: { default: { hosts: [a.test], tls: required, verify: false, login: { user: a, passwordEnv: A } } }'
