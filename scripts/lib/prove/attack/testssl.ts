@@ -24,7 +24,15 @@ export interface Finding {
 const TESTSSL_MS = 1_800_000
 const BAD = new Set(['MEDIUM', 'HIGH', 'CRITICAL'])
 /** As strict as can be, so that only the certificate is left to be found fault with. */
-const STRICT = ['-min_protocol', 'TLSv1.2', '-cipher', 'ECDHE+AESGCM:ECDHE+CHACHA20', '-no_ticket', '-no_renegotiation']
+const STRICT = [
+  '-min_protocol',
+  'TLSv1.2',
+  '-cipher',
+  'ECDHE+AESGCM:ECDHE+CHACHA20',
+  '-serverpref',
+  '-no_ticket',
+  '-no_renegotiation',
+]
 
 /** Openssl's own server, with the same certificate as the listeners. */
 export async function startControl(prover: Prover, { certFile, keyFile }: Certificate): Promise<Target> {
