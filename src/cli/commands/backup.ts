@@ -37,7 +37,7 @@ const AS_IT_WAS =
 
 async function backup(folder: string, options: StateOptions): Promise<void> {
   const terminal = processTerminal()
-  const kit = await import('../../daemon/backup.ts')
+  const kit = await import('../../daemon/backup/backup.ts')
   const done = onState(() => kit.backup(stateRequest(options), resolve(folder), systemClock.now()))
   if (options.json === true) return terminal.json(done)
   const [messages, files] = [counted(done.messages, 'waiting message'), counted(done.files, 'file')]
@@ -46,7 +46,7 @@ async function backup(folder: string, options: StateOptions): Promise<void> {
 
 async function restore(folder: string, options: StateOptions): Promise<void> {
   const terminal = processTerminal()
-  const kit = await import('../../daemon/backup.ts')
+  const kit = await import('../../daemon/backup/restore.ts')
   const done = onState(() => kit.restore(stateRequest(options), resolve(folder)))
   if (options.json === true) return terminal.json(done)
   const again = counted(done.messages, 'message')

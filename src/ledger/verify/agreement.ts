@@ -60,7 +60,7 @@ class Comparison {
 
   /** Whether the journal goes on where the ledger has come to. */
   numbers(problems: Problems): void {
-    const seq = this.#source().seq
+    const seq = this.#taken()
     const [first, last] = this.#spool.journalNumbers()
     if (first !== null && first > seq + 1) {
       problems.say(
@@ -103,14 +103,13 @@ class Comparison {
 
   /** In an order in which nothing can pass unseen but what the ledger takes meanwhile; the next look sees that. */
   #compareNow(id: number): string[] {
-    const { seq } = this.#source()
-    return this.#compare(id, this.#spool.journalOf(id, seq).map(entryOf))
+    return this.#compare(id, this.#spool.journalOf(id, this.#taken()).map(entryOf))
   }
 
   /** What the journal has beyond the ledger, by message. */
   #pending(): Map<number, Entry[]> {
     const pending = new Map<number, Entry[]>()
-    for (const told of this.#spool.journal(this.#source().seq)) {
+    for (const told of this.#spool.journal(this.#taken())) {
       const list = pending.get(told.id)
       if (list === undefined) pending.set(told.id, [entryOf(told)])
       else list.push(entryOf(told))
@@ -119,7 +118,7 @@ class Comparison {
   }
 
   #compare(id: number, pending: readonly Entry[]): string[] {
-    const entries = [...this.#ledger.entries(id, this.#source().id), ...pending]
+    const entries = [...this.#ledger.entries(id), ...pending]
     const waiting = new Set(this.#spool.waiting(id))
     const fates = standings(entries)
     const isReceived = entries.some(([, event]) => event === 'received')
@@ -143,8 +142,9 @@ class Comparison {
     return oldest === null || idTime(id) > oldest + SLACK_MS || this.#ledger.isWhole
   }
 
-  #source(): { readonly id: number; readonly seq: number } {
-    return this.#ledger.source(this.#spool.source ?? -1) ?? { id: -1, seq: 0 }
+  /** Up to which number the ledger has the journal of this spool. */
+  #taken(): number {
+    return this.#ledger.taken(this.#spool.source ?? -1)
   }
 }
 

@@ -16,20 +16,15 @@ export class LedgerMessages {
           'SELECT DISTINCT queue_id FROM entry WHERE queue_id > ? ORDER BY queue_id LIMIT ?',
         )
         .pluck(),
-      source: this.#db.prepare<[number], [number, number]>('SELECT id, seq FROM source WHERE number = ?').raw(),
-      of: this.#db
-        .prepare<[number, number], Entry>(
-          'SELECT at, event, data FROM entry WHERE queue_id = ? AND source = ? ORDER BY id',
-        )
-        .raw(),
+      taken: this.#db.prepare<[number], number>('SELECT seq FROM source WHERE number = ?').pluck(),
+      of: this.#db.prepare<[number], Entry>('SELECT at, event, data FROM entry WHERE queue_id = ? ORDER BY id').raw(),
       oldest: this.#db.prepare<[], number>('SELECT at FROM entry ORDER BY id LIMIT 1').pluck(),
     }
   }
 
-  /** This database's number for a source, and up to which of its entries they are here; null if there are none. */
-  source(number: number): { readonly id: number; readonly seq: number } | null {
-    const [id, seq] = this.#sql.source.get(number) ?? [null, null]
-    return id === null || seq === null ? null : { id, seq }
+  /** Up to which of its entries those of the source with this number are here; 0 if there are none. */
+  taken(number: number): number {
+    return this.#sql.taken.get(number) ?? 0
   }
 
   /** Ids of messages in their order, page by page: each page a transaction of its own. */
@@ -42,8 +37,9 @@ export class LedgerMessages {
     }
   }
 
-  entries(id: number, sourceId: number): Entry[] {
-    return this.#sql.of.all(id, sourceId)
+  /** Whichever source told them: a spool that was repaired or restored goes on under another number, with the same messages. */
+  entries(id: number): Entry[] {
+    return this.#sql.of.all(id)
   }
 
   /** Time of the oldest entry; null when empty. */
