@@ -46,7 +46,8 @@ interface HoldOptions extends ActionOptions {
 export function holdCommand(): Command {
   const help = `
 At its deadline a held recipient is released (attempted again), rejected (returned to the sender)
-or discarded (nobody is told).
+or discarded (nobody is told). A hold does not make a message younger: one that is older than
+queue.lifetime when it is released is attempted once more at the most, and else returned.
 
 Examples:
   postern queue hold --client pathology-analysers --reason 'loop, see ticket 4711' --until 4h
@@ -70,6 +71,9 @@ export const releaseCommand = (): Command =>
     'release',
     'let held recipients go on to delivery',
     `
+What is older than queue.lifetime by now is attempted once at the most, and returned if that fails or
+its next hop cannot be reached.
+
 Examples:
   postern queue release 00KX3T9A001
   postern queue release --sender alerts@royal.example.test --yes`,
