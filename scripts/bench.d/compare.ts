@@ -54,7 +54,7 @@ export async function bench(bench: Bench): Promise<Row[]> {
   const mtas = wantedMtas.filter(({ name }) => servers.some((server) => server.name === name))
   const chain = wanted(loadNames, CHAIN_LOAD.name) && canChain(missing)
   const plan = { loads, mtas, rounds, chain, folder }
-  bench.say(`${rounds} rounds: ${untilText(estimate(plan, bench.quick))}`)
+  bench.say(`${rounds === 1 ? 'one round' : `${rounds} rounds`}: ${untilText(estimate(plan, bench.quick))}`)
   const cells = await measure(bench, native, plan, journal)
   const tasks = [...loads, ...(chain ? [CHAIN_LOAD] : [])]
   const throughput = { machine, quick: bench.quick, rounds, loads: tasks, servers, missing, cells, latencies: [] }

@@ -35,7 +35,12 @@ const comparison = (cells: Comparison['cells']): Comparison => ({
   ...{ quick: false, rounds: 3, loads: [LOAD], missing: { Exim: 'not here' }, latencies: [], cells },
   servers: ['Postfix', 'Postern'].map((name) => ({
     ...{ name, version: '1', durability: 'synced' },
-    syncs: { median: name === 'Postern' ? 2 : 0, least: 0, most: name === 'Postern' ? 2 : 0, calls: [] },
+    syncs: {
+      median: name === 'Postern' ? 2 : 0,
+      least: name === 'Postern' ? 1 : 0,
+      most: name === 'Postern' ? 2 : 0,
+      calls: [],
+    },
   })),
 })
 
@@ -111,9 +116,15 @@ test('a chart is one SVG document in which longer bars stand for more, and a mis
       { label: 'large', bars: [{ value: null, text: 'no figure' }] },
     ],
   })
-  const widths = [...svg.matchAll(/<rect x="280".*? width="([\d.]+)"/g)].map(([, width]) => Number(width))
-  assert.deepEqual(widths, [122.5, 490, 0])
+  const widths = [...svg.matchAll(/<rect x="82" y="\d+" width="([\d.]+)"/g)].map(([, width]) => Number(width))
+  assert.deepEqual(widths, [172, 688, 0])
   assert.match(svg, /^<svg [^>]*aria-label="A &lt; B">[\s\S]*<\/svg>\n$/)
+  const long = barChart({
+    ...{ title: '', measure: '', series: SERIES, note: '' },
+    groups: [{ label: '10 KiB, a new TLS connection per message', bars: [undefined, { value: 1, text: '' }] }],
+  })
+  assert.match(long, />10 KiB, a new TLS connection<.*\n.*>per message</, 'long labels are broken, not clipped')
+  assert.doesNotMatch(long, /height="15" fill="#111111"/)
   assert.match(svg, />no figure<\/text>/)
 })
 
@@ -196,7 +207,7 @@ test('what a server syncs counts for a message from its first command to its 250
 
 test('a server that never syncs before its 250 is named as not durable', () => {
   assert.match(durabilityTable(comparison([])), /^\| Postfix 1 \| \*\*none: not durable\*\*/m)
-  assert.match(durabilityTable(comparison([])), /^\| Postern 1 \| 2 \(0 to 2\)/m)
+  assert.match(durabilityTable(comparison([])), /^\| Postern 1 \| 2 \(1 to 2\)/m)
 })
 
 test('what the README takes over holds every chart for both kinds of page, the figures and the command that makes them', () => {

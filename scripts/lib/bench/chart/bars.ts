@@ -30,8 +30,13 @@ export interface BarChart {
 export type Theme = 'light' | 'dark'
 
 const WIDTH = 920
-const LEFT = 280
 const RIGHT = 150
+/** A group's label is broken into lines of so many letters. */
+const LABEL = 30
+/** So wide a letter of the text is, about; names are given a little more. */
+const LETTER = 7.4
+/** From one line of text to the next. */
+const LINE = 16
 const TOP = 88
 const BAR = 17
 const GAP = 16
@@ -44,26 +49,40 @@ const INK = {
 /** Horizontal bars as a whole SVG document without a ground, for one kind of page. Lengths share one scale. */
 export function barChart({ title, measure, series, groups, note }: BarChart, theme: Theme = 'light'): string {
   const values = groups.flatMap(({ bars }) => bars.map((bar) => bar?.value ?? 0))
-  const scale = (WIDTH - LEFT - RIGHT) / Math.max(...values, Number.MIN_VALUE)
+  const labels = groups.map(({ label }) => broken(label))
+  const left = Math.ceil(Math.max(...labels.flat().map(({ length }) => length * LETTER)) + 30)
+  const scale = (WIDTH - left - RIGHT) / Math.max(...values, Number.MIN_VALUE)
   const parts = [text(16, 28, title, 'title'), text(16, 48, measure, 'faint'), legend(series)]
   let y = TOP
-  for (const { label, bars } of groups) {
+  for (const [at, { bars }] of groups.entries()) {
     const drawn = bars.flatMap((bar, i) => (bar === undefined ? [] : [{ ...bar, colour: series[i]?.colour ?? '' }]))
-    parts.push(text(LEFT - 10, y + (drawn.length * BAR) / 2 + 4, label, '', 'end'))
+    parts.push(...labelText(left - 10, y + (drawn.length * BAR) / 2, labels[at] ?? []))
     for (const { value, text: words, colour } of drawn) {
       const width = (value ?? 0) * scale
-      parts.push(`<rect x="${LEFT}" y="${y + 1}" width="${width.toFixed(1)}" height="${BAR - 2}" fill="${colour}"/>`)
-      parts.push(text(LEFT + width + 6, y + BAR - 4, words, value === null ? 'faint' : ''))
+      parts.push(`<rect x="${left}" y="${y + 1}" width="${width.toFixed(1)}" height="${BAR - 2}" fill="${colour}"/>`)
+      parts.push(text(left + width + 6, y + BAR - 4, words, value === null ? 'faint' : ''))
       y += BAR
     }
     y += GAP
   }
-  parts.push(`<line x1="${LEFT}" x2="${LEFT}" y1="${TOP - 4}" y2="${y - GAP + 4}"/>`, text(16, y + 8, note, 'faint'))
+  parts.push(`<line x1="${left}" x2="${left}" y1="${TOP - 4}" y2="${y - GAP + 4}"/>`, text(16, y + 8, note, 'faint'))
   return document(title, y + 22, parts, theme)
 }
 
-/** So wide a letter of the text is, about; names are given a little more. */
-const LETTER = 7.4
+/** A label in lines, at most so long each. */
+function broken(label: string): string[] {
+  const lines: string[] = []
+  for (const word of label.split(' ')) {
+    const longer = `${lines.at(-1) ?? ''} ${word}`.trim()
+    if (lines.length > 0 && longer.length <= LABEL) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines
+}
+
+/** Lines of text that end at x, around the height y. */
+const labelText = (x: number, y: number, lines: readonly string[]): string[] =>
+  lines.map((line, i) => text(x, y + 4 + (i - (lines.length - 1) / 2) * LINE, line, '', 'end'))
 
 function legend(series: readonly Series[]): string {
   let x = 16

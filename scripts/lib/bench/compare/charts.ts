@@ -1,6 +1,6 @@
 import { type Bar, barChart, type Series, type Theme } from '../chart/bars.ts'
 import type { Percentiles } from './latency.ts'
-import { type Comparison, figuresOf, isTried, ratioOf } from './result.ts'
+import { type Comparison, figuresOf, isTried, ratioOf, titleOf } from './result.ts'
 import type { Figures } from './round.ts'
 
 // Okabe and Ito's palette: told apart by those who see no red or green, on white and on black. One server, one colour
@@ -63,7 +63,7 @@ function ratioChart(comparison: Comparison, theme: Theme, { key, title, measure,
     if (!isTried(comparison, load, mta)) return undefined
     const [figures, ratio] = [figuresOf(comparison, load, mta), ratioOf(comparison, load, mta, key)]
     if (figures === null || ratio === null) return { value: null, text: 'no figure' }
-    return { value: ratio, text: `${ratio.toFixed(2)}×  ${words(figures)}` }
+    return { value: ratio, text: `${ratio.toFixed(2)}× · ${words(figures)}` }
   }
   const groups = loads.map((load) => ({ label: load.title, bars: servers.map(({ name }) => bar(load.name, name)) }))
   return barChart({ title, measure, series: seriesOf(comparison), groups, note: noteOf(comparison) }, theme)
@@ -75,10 +75,9 @@ const SHOWN: readonly (keyof Percentiles)[] = ['p50', 'p95', 'p99']
 function latency(comparison: Comparison, theme: Theme): string {
   const { latencies } = comparison
   const bar = (ms: number): Bar => ({ value: ms, text: `${ms >= 100 ? ms.toFixed(0) : ms.toFixed(1)} ms` })
-  const [load] = comparison.loads
   const chart = {
     title: LATENCY_TITLE,
-    measure: `from the end of DATA to its 250, milliseconds; ${load?.title ?? ''}; shorter is better`,
+    measure: `from the end of DATA to its 250, milliseconds; shorter is better`,
     series: latencies.map(({ mta, rate }) => ({ label: `${mta} at ${rate.toFixed(0)}/s`, colour: colourOf(mta) })),
     groups: SHOWN.map((label) => ({ label, bars: latencies.map(({ answer }) => bar(answer[label])) })),
     note: noteOf(comparison),
@@ -87,6 +86,6 @@ function latency(comparison: Comparison, theme: Theme): string {
 }
 
 const seriesOf = ({ servers }: Comparison): Series[] =>
-  servers.map(({ name, version }) => ({ label: `${name} ${version}`, colour: colourOf(name) }))
+  servers.map((server) => ({ label: titleOf(server), colour: colourOf(server.name) }))
 
 const colourOf = (mta: string): string => COLOURS[mta] ?? OTHER

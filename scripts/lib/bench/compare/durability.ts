@@ -23,7 +23,7 @@ export interface Syncs {
 
 const CALLS = ['fsync', 'fdatasync', 'sync_file_range', 'msync', 'sync', 'syncfs']
 /** So far apart that what a server does after its 250 is over before the next message. */
-const RATE = 2
+const RATE = 1
 const WARM_UP = 3
 const SETTLE_MS = 1000
 
@@ -109,5 +109,6 @@ export function syncsText(syncs: Syncs | null): string {
   if (syncs === null) return 'not traced'
   const { median: middle, least, most } = syncs
   const range = least === most ? '' : ` (${least} to ${most})`
-  return most === 0 ? '**none: not durable**' : `${middle}${range}`
+  if (most === 0) return '**none: not durable**'
+  return least === 0 ? `**not before each**${range}` : `${middle}${range}`
 }

@@ -6,10 +6,10 @@ import { type CageUser, makeCage, startCaged, unpack } from './cage.ts'
 import type { Mta, Place } from './mta.ts'
 
 const PACKAGES = ['opensmtpd']
-const NO_TLS =
-  "Debian's build fails every handshake with an RSA key: SSL_accept: rsa routines::missing private key (its private key lies in another process, and OpenSSL 3 does not ask there)"
 /** Why it is needed stands in it. */
 const BACKLOG = resolve('scripts/lib/bench/compare/native/backlog.c')
+const NO_TLS =
+  "Debian's build fails every handshake with an RSA key: SSL_accept: rsa routines::missing private key (its private key lies in another process, and OpenSSL 3 does not ask there)"
 // The names are built into Debian's OpenSMTPD
 const USERS: readonly CageUser[] = [
   { name: 'opensmtpd', id: 972 },

@@ -8,7 +8,8 @@ const PROGRAM = resolve('scripts/postern')
 
 export const postern: Mta = {
   name: 'Postern',
-  durability: 'as it comes: spool and ledger are synced before the 250',
+  durability:
+    'as it comes: the spool, which holds the message and its record until the ledger has that, is synced before the 250',
 
   async version() {
     return (await run(PROGRAM, ['--version'])).stdout.trim()

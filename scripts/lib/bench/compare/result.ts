@@ -84,6 +84,10 @@ export function spreadOf(comparison: Comparison, load: string, mta: string, key:
   return { median: figures[key], least: Math.min(...values), most: Math.max(...values) }
 }
 
+/** The server's name and version, and that it does not sync where that is so: its figures are not those of a server that does. */
+export const titleOf = ({ name, version, syncs }: Server): string =>
+  syncs !== null && syncs.least === 0 ? `${name} ${version}, does not sync` : `${name} ${version}`
+
 /** Whether the server was to be measured under the load at all. */
 export const isTried = ({ cells }: Comparison, load: string, mta: string): boolean =>
   cells.some((cell) => cell.load === load && cell.mta === mta)

@@ -1,7 +1,7 @@
 import { syncsText } from './durability.ts'
 import { latencyTable } from './latency.ts'
 import { describeMachine } from './machine.ts'
-import { type Comparison, isTried, ratioOf, type Spread, spreadOf } from './result.ts'
+import { type Comparison, isTried, ratioOf, type Spread, spreadOf, titleOf } from './result.ts'
 import type { Figures } from './round.ts'
 
 /** All of a comparison as Markdown: machine, figures with their spread, latencies, durability, and what has no figure and why. */
@@ -36,10 +36,7 @@ export const MEMORY: Column = { head: 'memory after the run, MiB', key: 'memoryM
 /** One figure as a Markdown table: a row a load, a column a server. */
 export function markdown(comparison: Comparison, column: Column): string {
   const { loads, servers } = comparison
-  const head = [
-    column.times ? `${column.head}, and times Postfix` : column.head,
-    ...servers.map(({ name, version }) => `${name} ${version}`),
-  ]
+  const head = [column.times ? `${column.head}, and times Postfix` : column.head, ...servers.map(titleOf)]
   const cell = (load: string, mta: string) => {
     if (!isTried(comparison, load, mta)) return '–'
     const spread = spreadOf(comparison, load, mta, column.key)
