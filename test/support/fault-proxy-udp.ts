@@ -5,7 +5,7 @@ import { defer, type Scope } from './scope.ts'
 /**
  * silence: no answer. late: after a while. garbage: bytes that are no answer. cut: the answer without its
  * end. foreign: under another id. servfail, refused: in place of the answer. truncated: it says that TCP
- * must be asked, where nobody listens. twice: the same answer two times.
+ * must be asked. twice: the same answer two times.
  */
 export type DatagramFault =
   | 'silence'
@@ -33,6 +33,8 @@ export const DATAGRAM_FAULTS: readonly DatagramFault[] = [
 export interface UdpFaultProxyOptions {
   /** Port of the name server on 127.0.0.1. */
   readonly to: number
+  /** Of its own on 127.0.0.1; by default any. */
+  readonly port?: number
   /** Asked once for each question; null lets it through. */
   readonly plan: (nth: number) => DatagramFault | null
   /** Milliseconds that a late answer takes. */
@@ -58,7 +60,7 @@ export class UdpFaultProxy {
   }
 
   async listen(): Promise<void> {
-    this.#front.bind(0, '127.0.0.1')
+    this.#front.bind(this.#options.port ?? 0, '127.0.0.1')
     await once(this.#front, 'listening')
   }
 

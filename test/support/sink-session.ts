@@ -118,7 +118,7 @@ export class SinkSession {
 
   #command(line: string): void {
     const verb = line.slice(0, 4).toUpperCase()
-    if (verb === 'EHLO' || verb === 'HELO') this.#hello(line)
+    if (verb === 'EHLO' || verb === 'HELO' || verb === 'LHLO') this.#hello(line)
     else if (verb === 'MAIL') this.#mailFrom(line)
     else if (verb === 'RCPT') this.#rcpt(line)
     else if (verb === 'DATA') this.#data(line)

@@ -13,6 +13,9 @@ export interface ClientOptions {
   /** Ports on 127.0.0.1: as a registered client, and as a stranger. */
   readonly registered: number
   readonly stranger: number
+  /** As a registered client where TLS begins at once, and where a PROXY header does. */
+  readonly implicit: number
+  readonly proxied: number
   readonly recipients: readonly string[]
   /** Of those, such as a stranger may write to. */
   readonly own: readonly string[]
@@ -22,6 +25,15 @@ export interface ClientOptions {
 const PATIENCE_MS = 4_000
 const PAUSE_MS = 10
 const MOST_MESSAGES = 4
+
+const WAYS = ['registered', 'registered', 'stranger', 'stranger', 'implicit', 'proxied'] as const
+
+/** Whether certificates hold is not what is proven here. */
+function overTls(plain: Socket): Dialogue {
+  const socket = connectTls({ socket: plain, rejectUnauthorized: false, servername: 'postern.test' })
+  plain.once('close', () => socket.destroy())
+  return new Dialogue(socket)
+}
 
 /** One client that connects, sends some messages, leaves, and begins anew, until it is stopped. */
 export class ProofClient {
@@ -46,15 +58,17 @@ export class ProofClient {
   }
 
   async #connection(): Promise<void> {
-    const { random, registered, stranger } = this.#options
-    const isStranger = random.chance(0.3)
-    const socket = connect({ host: '127.0.0.1', port: isStranger ? stranger : registered, noDelay: true })
+    const { random } = this.#options
+    const way = random.pick(WAYS)
+    const isStranger = way === 'stranger'
+    const socket = connect({ host: '127.0.0.1', port: this.#options[way], noDelay: true })
     socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('the client had no more patience')))
-    let line = new Dialogue(socket)
+    if (way === 'proxied') socket.write('PROXY TCP4 127.0.0.1 127.0.0.1 40000 25\r\n')
+    let line = way === 'implicit' ? overTls(socket) : new Dialogue(socket)
     try {
       await line.expect('220')
       await line.say('EHLO client.test\r\n', '250')
-      if (random.chance(0.4)) line = await this.#secure(socket, line)
+      if (way !== 'implicit' && random.chance(0.4)) line = await this.#secure(socket, line)
       for (let left = 1 + random.below(MOST_MESSAGES); left > 0 && !this.#stopped; left--)
         await this.#message(line, isStranger)
       await line.say('QUIT\r\n', '221')
@@ -67,10 +81,7 @@ export class ProofClient {
   async #secure(plain: Socket, line: Dialogue): Promise<Dialogue> {
     await line.say('STARTTLS\r\n', '220')
     plain.removeAllListeners('data')
-    // Whether certificates hold is not what is proven here
-    const socket = connectTls({ socket: plain, rejectUnauthorized: false, servername: 'postern.test' })
-    const secured = new Dialogue(socket)
-    plain.once('close', () => socket.destroy())
+    const secured = overTls(plain)
     await secured.say('EHLO client.test\r\n', '250')
     return secured
   }

@@ -2,7 +2,13 @@ import type { Certificate } from '../../../../test/support/certs.ts'
 import type { DaemonConfig } from '../../../../test/support/daemon.ts'
 
 export interface ProofConfig {
+  /** Of listeners: STARTTLS, TLS from the first byte, with a PROXY header; for monitoring; for our policy. */
   readonly port: number
+  readonly implicitPort: number
+  readonly proxiedPort: number
+  readonly metricsPort: number
+  readonly policyPort: number
+  readonly lmtpPort: number
   readonly certificate: Certificate
   /** File of what the TLS hosts' certificate is verified against. */
   readonly authorities: string
@@ -66,6 +72,32 @@ export const TIME_OUTS: readonly (readonly [pair: string, phase: string, key: st
   ['who asks for our policy', 'nothing taken of an answer', 'publish.mtaSts.timeouts.answer', '2s'],
 ]
 
+/**
+ * What the waits of a pair add up to at the worst, seconds: a connection that has gone silent is given up by then. Who is
+ * late is looked for every second or half, idle connections to next hops every five.
+ */
+export const LONGEST: Readonly<Record<string, readonly [seconds: number, sum: string]>> = {
+  client: [9, 'the scanners (2 + 2), the question about a recipient (2), limits.idle (2), the look (1)'],
+  'next hop': [9, 'queue.connections.idle (2), the look (5), quit twice (1 + 1)'],
+  clamd: [4, 'idle (2), and a message (2)'],
+  rspamd: [4, 'idle (2), and a message (2)'],
+  'DNS, TCP': [1, 'dns.deadline'],
+  operator: [3.5, 'admin.timeouts.idle (2), what Node adds (1), the look (0.5)'],
+  monitoring: [3.5, 'metrics.timeouts.idle (2), what Node adds (1), the look (0.5)'],
+  'asks for our policy': [2.5, 'the handshake (1), a request (1), the look (0.5)'],
+  'policy host': [1, 'delivery.mtaStsTimeout'],
+  'report host': [1, 'reports.tls.postTimeout'],
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
+
+/** A time-out of the list in milliseconds. */
+export function timeOut(key: string): number {
+  const [, , , value = ''] = TIME_OUTS.find(([, , name]) => name === key) ?? []
+  const [, number, unit = ''] = /^(\d+)(\w+)$/.exec(value) ?? []
+  return Number(number) * (UNITS[unit] ?? Number.NaN)
+}
+
 /** Such keys of one section, without its name. */
 function section(prefix: string): Record<string, string> {
   const below = TIME_OUTS.filter(([, , key]) => key.startsWith(prefix) && !key.slice(prefix.length).includes('.'))
@@ -79,10 +111,17 @@ export function proofConfig(options: ProofConfig): DaemonConfig {
   const route = (host: string, hopPort: number, more: object) => [host, { hosts: [`${host}:${hopPort}`], ...more }]
   return {
     hostname: 'postern.test',
-    listeners: [{ address: '127.0.0.1', port, tls: 'starttls' }],
+    listeners: [
+      { address: '127.0.0.1', port, tls: 'starttls' },
+      { address: '127.0.0.1', port: options.implicitPort, tls: 'implicit' },
+      { address: '127.0.0.1', port: options.proxiedPort, tls: 'starttls', proxies: ['127.0.0.1'] },
+    ],
     tls: { certificate: certificate.certFile, key: certificate.keyFile },
     clients: [{ name: 'proof', networks: ['127.0.0.1/32'], tls: 'optional', senders: ['*'] }],
-    domains: { 'own.test': { relayTo: [`own-host.test:${clearPort}`], recipients: 'ask' } },
+    domains: {
+      'own.test': { relayTo: [`own-host.test:${clearPort}`], recipients: 'ask' },
+      'lmtp.test': { lmtp: `own-host.test:${options.lmtpPort}`, tls: 'none' },
+    },
     recipientCheck: section('recipientCheck.'),
     routes: {
       domains: Object.fromEntries([
@@ -115,7 +154,11 @@ export function proofConfig(options: ProofConfig): DaemonConfig {
       },
     ],
     reports: { tls: section('reports.tls.') },
-    metrics: { listen: 'off' },
+    metrics: { listen: `127.0.0.1:${options.metricsPort}`, timeouts: section('metrics.timeouts.') },
+    admin: { timeouts: section('admin.timeouts.') },
+    publish: {
+      mtaSts: { listen: [`127.0.0.1:${options.policyPort}`], timeouts: section('publish.mtaSts.timeouts.') },
+    },
     log: { level: 'error' },
   }
 }

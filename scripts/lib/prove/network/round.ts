@@ -1,6 +1,7 @@
 import { waitFor } from '../../../../test/support/wait.ts'
 import type { Prover } from '../part.ts'
 import { Account } from './account.ts'
+import { keepAsking } from './askers.ts'
 import { ProofClient } from './client.ts'
 import { descriptorsOf, type Holdings, holdingsOf, residentOf } from './holdings.ts'
 import { randomFor, type Weather } from './plan.ts'
@@ -25,6 +26,10 @@ export interface Round {
   readonly foulSeconds: number
   readonly drainSeconds: number
   readonly drained: boolean
+  /** Who got no right answer when it was fair again. */
+  readonly unanswered: readonly string[]
+  /** How long peers that read nothing were kept, by where. Milliseconds. */
+  readonly deafMs: Readonly<Record<string, number>>
   readonly before: Holdings
   readonly after: Holdings
   readonly alive: boolean
@@ -61,20 +66,36 @@ export async function playRound(prover: Teller, options: RoundOptions): Promise<
   const started = performance.now()
   weather.foul = true
   const stop = startClients(stage, account, options, 'foul')
+  const stopAsking = startAskers(stage)
   await untilFaults(prover, stage, options.faults)
   weather.foul = false
   const foulSeconds = (performance.now() - started) / 1000
   await stop()
+  const deafMs = await stopAsking()
   const calm = performance.now()
   const drained = await settle(stage, account)
   const drainSeconds = (performance.now() - calm) / 1000
   await heldAreGone(stage, prover)
+  const unanswered = await whoIsUnanswered(stage)
   const after = await quietHoldings(stage, before)
   const crashes = daemon.log.split('\n').filter((line) => /uncaught|unhandled|"level":"fatal"|"level":60/i.test(line))
   const alive = daemon.alive && daemon.pid === pid
   return {
     resolver: options.validating ? "Postern's own resolver" : "Node's resolver",
-    ...{ account, stage, faults: faultsOf(stage), foulSeconds, drainSeconds, drained, before, after, alive, crashes },
+    ...{
+      account,
+      stage,
+      faults: faultsOf(stage),
+      foulSeconds,
+      drainSeconds,
+      drained,
+      before,
+      after,
+      alive,
+      crashes,
+      unanswered,
+      deafMs,
+    },
   }
 }
 
@@ -88,6 +109,8 @@ function startClients({ proxies }: Stage, account: Account, options: RoundOption
       account,
       registered: proxies.client.port,
       stranger: proxies.stranger.port,
+      implicit: proxies['client, TLS'].port,
+      proxied: proxies['client, PROXY'].port,
       recipients: RECIPIENTS,
       own: [`someone@${OWN_DOMAIN}`],
     })
@@ -97,6 +120,23 @@ function startClients({ proxies }: Stage, account: Account, options: RoundOption
     for (const client of clients) client.stop()
     await runs
   }
+}
+
+/** Gives what stops them, and then how long those who read nothing were kept at the most. */
+function startAskers({ asks, deaf }: Stage): () => Promise<Round['deafMs']> {
+  let stopped = false
+  const runs = Promise.all(Object.values(asks).map((ask) => keepAsking(ask, () => stopped)))
+  const kept = Object.entries(deaf).map(async ([where, connect]) => [where, await connect()] as const)
+  return async () => {
+    stopped = true
+    await runs
+    return Object.fromEntries(await Promise.all(kept))
+  }
+}
+
+async function whoIsUnanswered({ asks }: Stage): Promise<string[]> {
+  const right = await Promise.all(Object.entries(asks).map(async ([who, ask]) => ((await ask()) ? [] : [who])))
+  return right.flat()
 }
 
 export const faultsOf = ({ proxies, dns }: Stage): number =>

@@ -1,6 +1,6 @@
 import type { FaultProxy } from '../../../../test/support/fault-proxy.ts'
 import type { Promised, Proof, Table } from '../part.ts'
-import { TIME_OUTS } from './config.ts'
+import { LONGEST, TIME_OUTS, timeOut } from './config.ts'
 import { DESCRIPTORS_APART, type Round } from './round.ts'
 
 const MIB = 2 ** 20
@@ -20,6 +20,33 @@ export function verdict(rounds: readonly Round[]): Proof {
       'Clamd and Rspamd are the real ones. Garbage goes to where nobody could take it for what was sent: a network that alters bytes unseen is kept out by TLS alone.',
     ],
   }
+}
+
+/** What the waits of a pair come to; null for the questions over UDP, where no connection is kept. */
+function longestOf(pair: string): (typeof LONGEST)[string] | null {
+  const name = /^stranger|^client/.test(pair) ? 'client' : /^LMTP|^next hop/.test(pair) ? 'next hop' : pair
+  return LONGEST[name.replace(/ \(\d\)$/, '')] ?? null
+}
+
+/** A busy machine sees late what is over. */
+const LATE_S = 3
+
+/** Connections that went silent and were kept for longer than their keys say. */
+function tooLong(rounds: readonly Round[]): string[] {
+  const silent = rounds.flatMap(({ stage }) =>
+    Object.entries(stage.proxies).flatMap(([pair, { tally }]) => {
+      const [most, sum] = longestOf(pair) ?? [Number.NaN, 'no key']
+      const seconds = tally.longestMs / 1000
+      return seconds <= most + LATE_S ? [] : [`${pair}: ${seconds.toFixed(1)} s, not ${most} s: ${sum}`]
+    }),
+  )
+  const deaf = rounds.flatMap(({ deafMs }) =>
+    Object.entries(deafMs).flatMap(([where, ms]) => {
+      const most = timeOut(where === 'operator' ? 'admin.timeouts.answer' : 'metrics.timeouts.answer')
+      return ms <= most + LATE_S * 1000 ? [] : [`${where}: ${Math.round(ms)} ms for a peer that reads nothing`]
+    }),
+  )
+  return [...silent, ...deaf]
 }
 
 const total = (rounds: readonly Round[], count: (round: Round) => number): number =>
@@ -46,11 +73,12 @@ function faultTable(rounds: readonly Round[]): Table {
       .map(([kind, n]) => `${kind} ${n}`)
       .join(', ')
     const longest = Math.max(...same.map((each) => each.longest)) / 1000
-    return [name, same.reduce((a, each) => a + each.seen, 0), sum, longest === 0 ? '' : longest.toFixed(1), text]
+    const most = longestOf(name)?.[0] ?? ''
+    return [name, same.reduce((a, each) => a + each.seen, 0), sum, longest === 0 ? '' : longest.toFixed(1), most, text]
   })
   return {
     title: 'Faults',
-    columns: ['between Postern and', 'connections', 'faults', 'longest silence, s', 'kinds'],
+    columns: ['between Postern and', 'connections', 'faults', 'longest silence, s', 'by its keys', 'kinds'],
     rows,
   }
 }
@@ -100,6 +128,9 @@ const timeOutTable = (): Table => ({
   rows: TIME_OUTS,
 })
 
+/** Pairs in which garbage goes into clear text, before STARTTLS. */
+const GARBLING = ['client', 'stranger', 'client, PROXY'] as const
+
 const garbageOf = ({ tally }: FaultProxy): number => tally.faults.get('garbage') ?? 0
 
 function mailPromises(rounds: readonly Round[]): readonly Promised[] {
@@ -108,7 +139,7 @@ function mailPromises(rounds: readonly Round[]): readonly Promised[] {
   const viruses = total(rounds, ({ account }) => account.viruses + account.virusesAcknowledged)
   const altered = rounds.flatMap(({ account }) => account.altered)
   const garbled = total(rounds, ({ account }) => account.garbledArrived)
-  const garbage = total(rounds, ({ stage }) => garbageOf(stage.proxies.client) + garbageOf(stage.proxies.stranger))
+  const garbage = total(rounds, ({ stage }) => GARBLING.reduce((sum, pair) => sum + garbageOf(stage.proxies[pair]), 0))
   const notices = total(rounds, ({ account }) => account.notices)
   const refusals = rounds.flatMap(({ account }) => [...account.refusals])
   return [
@@ -146,6 +177,11 @@ function otherPromises(rounds: readonly Round[]): readonly Promised[] {
       .map(({ before, after }) => `${of(before)} → ${of(after)}`)
   return [
     promise('Nothing waits for ever: what is dead is given up.', overdue),
+    promise('Nothing that went silent is kept for longer than its keys say.', tooLong(rounds)),
+    promise(
+      'When the faults stop, whoever asks over HTTP is answered.',
+      rounds.flatMap(({ unanswered }) => unanswered),
+    ),
     promise('Nothing that fails brings the daemon down.', crashes),
     promise(
       'No socket or file stays open.',
