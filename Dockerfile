@@ -34,5 +34,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
   CMD ["node", "/opt/postern/dist/cli/main.js", "status", "--health"]
 # The same flags as in scripts/postern and systemd/postern.service
-ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "--max-old-space-size=768", "/opt/postern/dist/cli/main.js"]
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "--heap-growing-percent=100", "--max-old-space-size=768", "/opt/postern/dist/cli/main.js"]
 CMD ["serve"]

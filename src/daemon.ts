@@ -3,6 +3,7 @@ import { formatProblem, loadConfig } from './config/index.ts'
 import { addressKey } from './daemon/address-key.ts'
 import { Relay } from './daemon/relay.ts'
 import { WrongConfig } from './daemon/state-places.ts'
+import { leaveYoungHeapsToThreads } from './daemon/young-heaps.ts'
 import { createLog, type LogSink } from './observe/log.ts'
 
 /** sysexits.h: EX_CONFIG. */
@@ -20,6 +21,7 @@ export interface DaemonOptions {
 export async function runDaemon({ configFile, stateDir }: DaemonOptions): Promise<number> {
   // Whatever is made from here on: mail and what is known of it are not for others on this machine
   process.umask(NOT_FOR_OTHERS)
+  leaveYoungHeapsToThreads()
   const source = { file: configFile, ...(stateDir === null ? {} : { stateDir }), env: process.env }
   const loaded = loadConfig(source.file, source)
   if (!loaded.ok) {

@@ -28,6 +28,8 @@ const PIECE_BYTES = 256 * 1024
 /** Pieces that a worker has not taken yet. */
 const WINDOW = 4
 const MAX_HEAP_MB = 512
+// As the main thread has: V8's own measure is several times that
+const YOUNG_MB = 24
 
 /** The main side of one worker thread. */
 export class Member {
@@ -46,7 +48,9 @@ export class Member {
   constructor(file: URL, now: number, onEnd: (cause: Error) => void) {
     this.startedAt = now
     this.#onEnd = onEnd
-    this.#worker = new Worker(file, { resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } })
+    this.#worker = new Worker(file, {
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB, maxOldGenerationSizeMb: MAX_HEAP_MB },
+    })
     this.#outbox = new Outbox((batch, transfer) => this.#send(batch, transfer))
     this.#worker.on('message', (batch: Batch<Report>) => this.#onBatch(batch))
     this.#worker.on('error', (error) => this.#end(error))
