@@ -6,6 +6,8 @@ import { compileRecorder } from './recorder.ts'
 import { judgeUpkeep, recordUpkeep, STEPS, type Step, type UpkeepMoment, type UpkeepRecording } from './upkeep.ts'
 
 const AT_ONCE = 2
+/** So many moments of all steps, before it begins at the first step again: cut short, it has seen each step. */
+const PER_PASS = 4 * STEPS.length
 
 interface Case {
   readonly moment: UpkeepMoment
@@ -18,9 +20,25 @@ export async function proveUpkeep(prover: Prover): Promise<Proof> {
   const random = randomOf(prover.seed)
   const recording = await recordUpkeep(prover, await compileRecorder(prover))
   prover.say(`recorded ${recording.events.length} events of upkeep`)
-  const moments = pick(recording, prover.amount('upkeep'), random)
-  const disk = new Disk()
+  const wanted = prover.amount('upkeep')
   const cases: Case[] = []
+  while (cases.length < wanted && !prover.isOver()) {
+    const moments = pick(recording, Math.min(PER_PASS, wanted - cases.length), random)
+    await judgeAll(recording, moments, random, prover, cases)
+    prover.say(`${cases.length} of ${wanted} judged`)
+  }
+  return proofOf(cases)
+}
+
+/** Goes through the recording once. */
+async function judgeAll(
+  recording: UpkeepRecording,
+  moments: UpkeepMoment[],
+  random: Random,
+  prover: Prover,
+  cases: Case[],
+): Promise<void> {
+  const disk = new Disk()
   let done = 0
   const lane = async () => {
     for (let moment = moments.shift(); moment !== undefined && !prover.isOver(); moment = moments.shift()) {
@@ -29,11 +47,9 @@ export async function proveUpkeep(prover: Prover): Promise<Proof> {
         if (event !== undefined && event.kind !== 'queued' && event.kind !== 'taken') disk.apply(event)
       }
       cases.push(await judged(recording, moment, disk, random, prover.say))
-      if (cases.length % 20 === 0) prover.say(`${cases.length} of ${prover.amount('upkeep')} judged`)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, lane))
-  return proofOf(cases)
 }
 
 /** Of each step equally many, half of them where names or syncs change; the last one right after it was done. */
@@ -73,7 +89,8 @@ async function judged(
 const TITLES: Readonly<Record<Step, string>> = {
   start: 'first start: folders, keys, databases',
   register: 'domain add, reload',
-  certificates: 'certificate add',
+  certificates: 'certificate add, an alarm kept',
+  reports: 'tls-report import',
   mail: 'mail',
   backup: 'backup beside a running daemon',
   repair: 'spool repair of a database with its log',

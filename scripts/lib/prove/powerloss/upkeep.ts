@@ -14,7 +14,7 @@ import { checkNothingEscaped, scratchFolder } from './recorder.ts'
 import { createTrace, readTrace, type Traced, usedBytes } from './trace.ts'
 
 /** What an operator does beside the queue, and each changes files of its own. */
-export const STEPS = ['start', 'register', 'certificates', 'mail', 'backup', 'repair', 'restore'] as const
+export const STEPS = ['start', 'register', 'certificates', 'reports', 'mail', 'backup', 'repair', 'restore'] as const
 export type Step = (typeof STEPS)[number]
 
 export interface UpkeepRecording {
@@ -29,14 +29,30 @@ export interface UpkeepRecording {
 
 const CAPACITY_BYTES = 2 ** 30
 const MESSAGES = 40
-/** Expires in some years: the day is a year of the calendar, and no more than the longest that an entry may last. */
 const ENTRY = ['--requirement', 'verified', '--owner', 'Proof', '--approver', 'A. One', '--approver', 'B. Two']
 export const DOMAIN = 'royal.test'
 export const ADDRESS = 'ward7@city.test'
+const REPORT_ID = 'proof-1'
 const PAGE = 4096
 
-const config: UpkeepRecording['config'] = (folder, port, nextHop) =>
-  relayConfig({ port, nextHop, more: { secureDomains: { file: join(folder, 'secure-domains.csv') } } })
+const config: UpkeepRecording['config'] = (folder, port, nextHop) => {
+  const secureDomains = { file: join(folder, 'secure-domains.csv') }
+  const reports = { tls: { receive: 'tls@postern.test' } }
+  return relayConfig({ port, nextHop, more: { secureDomains, reports, alarms: { look: '1s' } } })
+}
+
+/** RFC 8460 section 4.4. */
+const REPORT = JSON.stringify({
+  'organization-name': 'Elsewhere',
+  'date-range': { 'start-datetime': '2026-11-02T00:00:00Z', 'end-datetime': '2026-11-02T23:59:59Z' },
+  'report-id': REPORT_ID,
+  policies: [
+    {
+      policy: { 'policy-type': 'no-policy-found', 'policy-domain': 'postern.test' },
+      summary: { 'total-successful-session-count': 3, 'total-failure-session-count': 0 },
+    },
+  ],
+})
 
 const HEADER =
   'domain,subdomains,requirement,fingerprints,min-tls,ciphers,next-hop,owner,reviewed-on,expires-on,approver-1,approver-2,status'
@@ -103,8 +119,16 @@ function worksOf({ daemon, env, port, apart, acknowledged }: Ports): Readonly<Re
       await online(...args)
     },
     async certificates() {
-      const { pemFile } = issue(apart, 'ward', { extensions: MAIL_USE, emails: [ADDRESS], days: 400 })
+      const { pemFile } = issue(apart, 'ward', { extensions: MAIL_USE, emails: [ADDRESS], days: 20 })
       await online('certificate', 'add', pemFile)
+      // An alarm that it expires soon is kept too
+      const isKept = () => existsSync(join(daemon.stateDir, 'alarms.json'))
+      await waitFor(isKept, { what: 'the alarm to be kept' })
+    },
+    async reports() {
+      const file = join(apart, 'report.json')
+      writeFileSync(file, REPORT)
+      await online('tls-report', 'import', file)
     },
     async mail() {
       const senders = new Senders({ port, run: 'u', sessions: 4, kind: (n) => (n % 4 === 0 ? 'large' : 'good') })
@@ -210,9 +234,13 @@ async function toldOnes(daemon: Daemon, moment: UpkeepMoment): Promise<string[]>
     const { stdout } = await daemon.cli('domain', 'list', '--config', daemon.configFile)
     if (!stdout.includes(DOMAIN)) problems.push('the register has lost a domain that was entered')
   }
-  if (isOver(moment, 'certificates') && moment.step !== 'restore') {
+  if (isOver(moment, 'certificates')) {
     const { stdout } = await daemon.cli('certificate', 'list')
     if (!stdout.includes(ADDRESS)) problems.push('a certificate that was added is gone')
+  }
+  if (isOver(moment, 'reports')) {
+    const { stdout } = await daemon.cli('tls-report', 'list', '--json')
+    if (!stdout.includes(REPORT_ID)) problems.push('a report that was read is gone')
   }
   return problems
 }
