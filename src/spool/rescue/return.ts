@@ -85,16 +85,28 @@ function insert(db: Connection, row: Aside, { folder, asItIs, by, now }: ReturnR
   if (row.bytes !== null) db.prepare('INSERT INTO content VALUES (?, ?)').run(row.id, row.bytes)
   else db.prepare('INSERT INTO content_file VALUES (?, ?)').run(row.id, row.file)
   for (const recipient of recipients) insertRecipient(db, row.id, recipient, { asItIs, now })
-  const entries = recipients.map((recipient) => {
-    const state = isHeld(recipient) ? 'held' : 'pending'
-    return { index: Number(recipient.n), address: String(recipient.address), state }
-  })
-  const data = entryData(entries, JSON.stringify({ by, returned: true }))
-  db.prepare("INSERT INTO journal SELECT ifnull(max(seq), 0) + 1, ?, ?, 'release', ? FROM journal").run(
-    now,
-    row.id,
-    data,
-  )
+  const { release = [], hold = [] } = Object.groupBy(recipients, (each) => (isHeld(each) ? 'hold' : 'release'))
+  tell(db, row.id, 'release', release, { by, now })
+  tell(db, row.id, 'hold', hold, { by, now })
+}
+
+/** What is put back is released, or held on: a record that calls a quarantine released would not be true. */
+function tell(
+  db: Connection,
+  id: number,
+  event: 'release' | 'hold',
+  recipients: readonly Fields[],
+  { by, now }: Pick<ReturnRequest, 'by' | 'now'>,
+): void {
+  if (recipients.length === 0) return
+  const state = event === 'hold' ? 'held' : 'pending'
+  const entries = recipients.map(({ n, address }) => ({ index: Number(n), address: String(address), state }))
+  const [first] = event === 'hold' ? recipients : []
+  const why =
+    first === undefined ? {} : { hold: { ...JSON.parse(holdOf(first)), told: undefined, until: untilOf(first, now) } }
+  const data = entryData(entries, JSON.stringify({ by, returned: true, ...why }))
+  const sql = 'INSERT INTO journal SELECT ifnull(max(seq), 0) + 1, ?, ?, ?, ? FROM journal'
+  db.prepare(sql).run(now, id, event, data)
 }
 
 function parsed(text: string | null): unknown {
@@ -129,17 +141,21 @@ const isHeld = ({ state, hold, hold_until }: Fields): boolean =>
 // Until somebody has decided about a hold whose reason or deadline is lost
 const DOUBT_MS = 5 * 86_400_000
 
+const LOST: StoredHold = {
+  reason: 'was held, for a reason that is lost: look at it before you release it',
+  owner: 'component:return',
+  // biome-ignore lint/suspicious/noThenProperty: the spool's word for what happens at the deadline
+  then: 'reject',
+}
+
+const holdOf = ({ hold }: Fields): string => (isHold(String(hold)) ? String(hold) : JSON.stringify(LOST))
+
+const untilOf = ({ hold_until }: Fields, now: number): number => Number(hold_until ?? now + DOUBT_MS)
+
 /** State, due time and the rest; a hold of which a part is lost waits for a decision. */
 function standingOf(r: Fields, now: number): readonly (number | string | null | undefined)[] {
   if (!isHeld(r)) return [PENDING, r.due_at, r.attempts, r.noticed, r.last_reply, null, null]
-  const lost: StoredHold = {
-    reason: 'was held, for a reason that is lost: look at it before you release it',
-    owner: 'component:return',
-    // biome-ignore lint/suspicious/noThenProperty: the spool's word for what happens at the deadline
-    then: 'reject',
-  }
-  const hold = isHold(String(r.hold)) ? r.hold : JSON.stringify(lost)
-  return [HELD, r.due_at, r.attempts, r.noticed, r.last_reply, hold, r.hold_until ?? now + DOUBT_MS]
+  return [HELD, r.due_at, r.attempts, r.noticed, r.last_reply, holdOf(r), untilOf(r, now)]
 }
 
 function insertRecipient(

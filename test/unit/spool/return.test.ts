@@ -25,6 +25,11 @@ async function broughtBack(opened: Opened, sql: string) {
   await before.close()
   const [returned] = returnDamaged({ folder: opened.path, ids: null, asItIs: false, by: 'op', now: START })
   assert.deepEqual(returned, { queueId, stays: null })
+  const after = new Database(join(opened.path, 'spool.db'), { readonly: true })
+  const [event, data] = after.prepare('SELECT event, data FROM journal ORDER BY seq DESC').raw().get() as string[]
+  after.close()
+  assert.equal(event, 'hold', 'the record says so')
+  assert.equal(typeof JSON.parse(data ?? '').facts.hold.reason, 'string')
   const spool = await opened.reopen()
   assert.deepEqual(await spool.lease(want(START + 9 * HOUR)), [], 'it does not go out')
   const entry = await spool.show(queueId)
