@@ -76,3 +76,43 @@ test('commands print it so that it steers no terminal, as text and as JSON', asy
   }
   assert.match((await daemon.cli('trace', id)).stdout, /owned/)
 })
+
+test('a reason that an operator gives forges no line and steers no terminal, wherever it is shown', async (t) => {
+  const sink = await startSink(t, { fault: ({ phase }) => (phase === 'rcpt' ? { reply: '451 4.3.0 later' } : null) })
+  const port = await freePort()
+  const daemon = await startDaemon(t, relayConfig({ port, nextHop: sink.port }))
+  const talk = await Talk.ready(t, port)
+  for (const line of ['EHLO client.test', 'MAIL FROM:<a@x.test>', 'RCPT TO:<b@next.test>']) await talk.say(line, 250)
+  await talk.say('DATA', 354)
+  await talk.say('From: a@x.test\r\n\r\nx\r\n.', 250)
+  await waitFor(async () => (await daemon.queue()).length === 1, { what: 'the message in the queue' })
+  const id = /[0-9A-Z]{11}/.exec((await daemon.cli('queue', 'list')).stdout)?.[0] ?? ''
+  const held = await daemon.cli('queue', 'hold', id, '--reason', `${EVIL}\n{"level":"error","msg":"forged"}`)
+  assert.equal(held.code, 0, held.stderr)
+  const shown = [
+    ['queue', 'list'],
+    ['queue', 'show', id],
+    ['trace', id],
+    ['trace', '--plain', id],
+  ]
+  for (const args of [...shown, ['trace', '--event', 'held', '--since', '1h', '--csv']]) {
+    const { code, stdout, stderr } = await daemon.cli(...args)
+    assert.equal(code, 0, `${args.join(' ')}: ${stderr}`)
+    assert.doesNotMatch((stdout + stderr).replaceAll('\r\n', '\n'), DANGEROUS, args.join(' '))
+  }
+  assert.match((await daemon.cli('trace', id)).stdout, /owned/)
+  assert.deepEqual(bad(daemon.log), [])
+  assert.doesNotMatch(daemon.log, /^\{"level":"error","msg":"forged"/m)
+})
+
+test('a queue id that is a path leads nowhere', async (t) => {
+  const { daemon } = await hostileNextHop(t)
+  const commands = [['trace'], ['queue', 'show', '--content']]
+  for (const id of ['../../../etc/passwd', '..%2f..%2fetc%2fpasswd', '.'.repeat(5000)])
+    for (const args of commands) {
+      const { code, stdout } = await daemon.cli(...args, id)
+      assert.notEqual(code, 0, [...args, id].join(' ').slice(0, 60))
+      assert.doesNotMatch(stdout, /root:/)
+    }
+  assert.ok(daemon.alive)
+})
