@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { freePort } from '../../../../test/support/ports.ts'
+import { answers, freePort } from '../../../../test/support/ports.ts'
 import { Missing } from '../part.ts'
 import { requireInstrument, watched } from '../relaybench.ts'
 import type { Figures } from './round.ts'
@@ -44,8 +44,20 @@ const WARM_LEAST = 100
 export type Chained = keyof typeof COUNTS
 export const isChained = (name: string): name is Chained => name in COUNTS
 
-/** One round of one server with the whole chain. Rejects where a message was lost. */
-export async function chainRound(work: string, mta: Chained, quick: boolean): Promise<Figures> {
+/** The instrument's own, of a server and its sink. */
+const PORTS = { Postfix: [2525, 2625], Postern: [2530, 2625] }
+
+/** Whoever listens there would be measured in the server's place. */
+async function refuseOthers(mta: Chained): Promise<void> {
+  for (const port of PORTS[mta])
+    if (await answers(port)) throw new Error(`another program listens on 127.0.0.1:${port}, which the instrument needs`)
+}
+
+/** One round of one server with the whole chain, in a folder of its own below `folder`. Rejects where a message was lost. */
+export async function chainRound(folder: string, mta: Chained, quick: boolean): Promise<Figures> {
+  await refuseOthers(mta)
+  const work = mkdtempSync(join(folder, 'chain-'))
+  chmodSync(work, 0o755)
   const count = COUNTS[mta] / (quick ? QUICK : 1)
   const side = mta === 'Postfix' ? 'postfix' : `cmd:postern:2530:2625:${chainCommand(work, await freePort())}`
   const amount = ['-r', '1', '-n', String(count), '--warm', String(Math.max(WARM_LEAST, count / WARM_SHARE))]

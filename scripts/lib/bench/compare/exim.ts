@@ -49,6 +49,7 @@ log_file_path = /var/log/exim4/%slog
 host_lookup =
 rfc1413_query_timeout = 0s
 smtp_accept_max = 0
+smtp_connect_backlog = 1000
 smtp_accept_max_per_connection = 1000000
 smtp_accept_queue_per_connection = 0
 queue_run_max = 5

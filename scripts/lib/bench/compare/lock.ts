@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { program } from '../../../../test/support/components.ts'
 import { end, start } from '../../../../test/support/process.ts'
 import { defer } from '../../../../test/support/scope.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
@@ -13,7 +14,10 @@ const DAY_MS = 86_400_000
 export async function aloneHere(bench: Bench): Promise<void> {
   // Whoever called us as `flock LOCK …` holds it for us
   if (inherited()) return
-  const holder = await start('flock', ['--no-fork', LOCK, 'sh', '-c', 'echo held; exec sleep 100000'])
+  // It must not outlive us, however we end: nobody could measure after that
+  const bound = program('setpriv') === null ? [] : ['setpriv', '--pdeathsig', 'KILL']
+  const [command = '', ...args] = [...bound, 'flock', '--no-fork', LOCK, 'sh', '-c', 'echo held; exec sleep 100000']
+  const holder = await start(command, args)
   defer(bench, () => end(holder))
   const told = setTimeout(() => bench.say(`waiting for another benchmark, which holds ${LOCK}`), 1000)
   await waitFor(() => holder.output().includes('held'), { what: LOCK, timeoutMs: DAY_MS })

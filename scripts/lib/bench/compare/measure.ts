@@ -104,6 +104,9 @@ export function untilText(seconds: number): string {
   return `about ${Math.ceil(seconds / 60)} min (until ${end.toTimeString().slice(0, 5)})`
 }
 
+const latencyText = ({ rate, answer }: Latency): string =>
+  `${rate.toFixed(0)}/s, ${answer.p50.toFixed(1)} ms (p50), ${answer.p99.toFixed(1)} ms (p99)`
+
 /** Each server at half of what it relays, for a while: how long its clients and their mail wait. */
 export async function latenciesOf(
   bench: Bench,
@@ -123,7 +126,7 @@ export async function latenciesOf(
       latencyOf(mta.name, rate, await runRound(native, round)),
     )
     if ('value' in done) latencies.push(done.value)
-    else bench.say(`  latency, ${mta.name}: NO FIGURE: ${done.failure}`)
+    bench.say(`  latency, ${mta.name}: ${'value' in done ? latencyText(done.value) : `NO FIGURE: ${done.failure}`}`)
   }
   return latencies
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -182,6 +183,8 @@ static void serve(Peer *p) {
 int main(int argc, char **v) {
   if (argc < 3) return 2;
   signal(SIGPIPE, SIG_IGN);
+  /* It ends with whoever measures, however that ends. */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   log_fd = open(v[2], O_WRONLY | O_CREAT | O_APPEND, 0644);
   if (log_fd < 0) return 3;
   int listener = listen_on(atoi(v[1])), poll_fd = epoll_create1(0);
