@@ -6,6 +6,7 @@ import { defer } from '../../test/support/scope.ts'
 import { type CallsResult, countCalls, failCalls, type Which } from '../lib/prove/disk/calls.ts'
 import { type FaultResult, failDisk } from '../lib/prove/disk/faults.ts'
 import { type FlipResult, flip, type Kind } from '../lib/prove/disk/flips.ts'
+import { fillLedger, flipLedger, LEDGER_FILES, type LedgerFlipResult } from '../lib/prove/disk/ledger-flips.ts'
 import { cannotLimit, flood, type MemoryResult } from '../lib/prove/disk/memory.ts'
 import { cannotFail, cannotMount } from '../lib/prove/disk/mounts.ts'
 import { breakDisk, fillDisk } from '../lib/prove/disk/real.ts'
@@ -33,6 +34,10 @@ const CALLS: readonly Which[] = [
   { mode: 'read', during: 'start', length: 'one' },
 ]
 const MESSAGES = 200
+/** So many that the spool has forgotten most of what the ledger has. */
+const ON_RECORD = 700
+/** A look at the ledger takes longer than one at the spool. */
+const LEDGER_SHARE = 5
 const LIMIT_MIB = 256
 /** Too little for the flood: the kernel ends the daemon again and again. */
 const TINY_MIB = 40
@@ -42,6 +47,7 @@ const CONNECTIONS = 3000
 export async function prove(prover: Prover): Promise<Proof> {
   if (program('gcc') === null) throw new Missing('gcc is not installed (scripts/test installs it)')
   const flips = await proveFlips(prover)
+  const ledger = await proveLedger(prover)
   const calls = await proveCalls(prover)
   const real = await proveReal(prover)
   const faults = [...(await proveFaults(prover)), ...real.results]
@@ -51,10 +57,17 @@ export async function prove(prover: Prover): Promise<Proof> {
   const tiny = limited === null ? await flood(prover, TINY_MIB, CONNECTIONS, seconds) : null
   const rows = [memory, tiny].filter((row) => row !== null)
   return {
-    tables: [callTable(calls), flipTable(flips), faultTable(faults), ...(rows.length === 0 ? [] : [memoryTable(rows)])],
+    tables: [
+      callTable(calls),
+      flipTable(flips),
+      ledgerTable(ledger),
+      faultTable(faults),
+      ...(rows.length === 0 ? [] : [memoryTable(rows)]),
+    ],
     promises: [
       ...callPromises(calls),
       ...flipPromises(flips),
+      ledgerPromise(ledger),
       ...faultPromises(faults),
       ...(memory === null ? [] : memoryPromises(memory)),
       ...(tiny === null ? [] : [tinyPromise(tiny)]),
@@ -62,7 +75,7 @@ export async function prove(prover: Prover): Promise<Proof> {
     notes: [
       'A disk that fails does so in a shim below the real daemon, which lets system calls fail; the small disk is a tmpfs, and the one gone read-only an ext4 on a loop device whose kernel was told of an error. What failed is calls for the shim, and refusals for those two.',
       'Linux makes no disk read-only by hand while a file on it is open for writing, and none writable again after an error unless it is mounted anew. So the daemon was killed before that; that it goes on without a restart is shown by the shim.',
-      'Of a database that was cut, messages are gone with its pages. The start refuses and says so; which they are, only the ledger can tell, and this part runs without one.',
+      'Of a database that was cut, messages are gone with its pages. The start refuses and says so; which they are, only the ledger can tell, and the altered spools have none: test/fault/disk-lost-pages.test.ts shows that it names them.',
       'The spools that are altered hang on no ledger, so that damage to the last commit of the log is not looked for here.',
       'What the daemon took before it was put under the limit of memory does not count towards it, and what it caches of files does.',
       ...real.notes,
@@ -96,6 +109,24 @@ async function proveFlips(prover: Prover): Promise<FlipResult[]> {
     const result = await flip(filled, join(folder, 'scratch'), kind, prover.amount('flips'), random)
     for (const finding of result.findings) prover.say(`  ${finding} (seed ${prover.seed})`)
     results.push(result)
+  }
+  return results
+}
+
+async function proveLedger(prover: Prover): Promise<LedgerFlipResult[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'prove-ledger-'))
+  defer(prover, () => rmSync(folder, { recursive: true, force: true }))
+  const random = randomOf(prover.seed)
+  const filled = await fillLedger(folder, ON_RECORD, random)
+  const count = Math.ceil(prover.amount('flips') / LEDGER_SHARE)
+  const results: LedgerFlipResult[] = []
+  for (const file of LEDGER_FILES) {
+    for (const running of [false, true]) {
+      prover.say(`altering ${file} in ${count} places, ${running ? 'while it is open' : 'before it is opened'}`)
+      const result = await flipLedger(filled, join(folder, 'scratch'), { file, running, count, random })
+      for (const finding of result.findings) prover.say(`  ${finding} (seed ${prover.seed})`)
+      results.push(result)
+    }
   }
   return results
 }
@@ -172,6 +203,12 @@ const flipTable = (results: readonly FlipResult[]): Table => ({
   rows: results.map((r) => [r.kind, r.harms, r.fine, r.aside, r.repaired, r.lost, r.gone, r.wrong]),
 })
 
+const ledgerTable = (results: readonly LedgerFlipResult[]): Table => ({
+  title: `A ledger of ${ON_RECORD} messages, altered in one place each time`,
+  columns: ['file', 'ledger', 'altered', 'record as it was', 'told', 'believed'],
+  rows: results.map((r) => [r.file, r.running ? 'open' : 'closed', r.harms, r.same, r.told, r.believed]),
+})
+
 const faultTable = (results: readonly FaultResult[]): Table => ({
   title: 'A disk that fails in spells, under load',
   columns: ['what fails', 'spells', 'calls failed', 'acknowledged', 'lost', 'twice', 'refused for now', 'restarts'],
@@ -211,6 +248,12 @@ const flipPromises = (results: readonly FlipResult[]): Promised[] => [
   },
   { text: 'No altered message is sent.', kept: sum(results.map(({ wrong }) => wrong)) === 0 },
 ]
+
+const ledgerPromise = (results: readonly LedgerFlipResult[]): Promised => ({
+  text: 'Whatever of the ledger is altered, the record says what it said, or an alarm or its verification tells that it does not.',
+  kept: sum(results.map((r) => r.believed)) === 0,
+  detail: `${sum(results.map((r) => r.harms))} times altered, ${sum(results.map((r) => r.told))} told`,
+})
 
 const faultPromises = (results: readonly FaultResult[]): Promised[] => [
   {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { failDisk } from '../../scripts/lib/prove/disk/faults.ts'
 import { flip } from '../../scripts/lib/prove/disk/flips.ts'
+import { fillLedger, flipLedger, LEDGER_FILES } from '../../scripts/lib/prove/disk/ledger-flips.ts'
 import { cannotLimit, flood } from '../../scripts/lib/prove/disk/memory.ts'
 import { cannotFail, cannotMount } from '../../scripts/lib/prove/disk/mounts.ts'
 import { breakDisk, fillDisk } from '../../scripts/lib/prove/disk/real.ts'
@@ -68,4 +69,17 @@ test('A daemon that the kernel ends for want of memory has lost nothing that it 
   assert.ok(killed > 0, 'the kernel did not end it')
   assert.ok(acknowledged > 0, 'nothing was acknowledged')
   assert.equal(lost, 0)
+})
+
+test('Whatever is altered in a ledger or its log, closed or open, the record is as it was, or is told to be otherwise.', async (t) => {
+  const folder = temporaryFolder(t, 'ledger-flips')
+  const random = randomOf(SEED)
+  const filled = await fillLedger(folder, 600, random)
+  for (const file of LEDGER_FILES) {
+    for (const running of [false, true]) {
+      const ask = { file, running, count: 1, random }
+      const { findings } = await flipLedger(filled, join(folder, 'scratch'), ask)
+      assert.deepEqual(findings, [], `seed ${SEED}`)
+    }
+  }
 })

@@ -62,15 +62,18 @@ function add(
   total.wrong += judged.wrong.length
 }
 
-const describe = ({ file, at, what }: Harm): string => `${what} at ${at} of ${file}`
+export const describe = ({ file, at, what }: Harm): string => `${what} at ${at} of ${file}`
 
-function harm(folder: string, kind: Kind, random: Random): Harm {
-  const file = fileOf(folder, kind, random)
+const harm = (folder: string, kind: Kind, random: Random): Harm =>
+  alter(folder, fileOf(folder, kind, random), random, kind !== 'log')
+
+/** Alters a file in one place, or cuts it there where that is asked for. */
+export function alter(folder: string, file: string, random: Random, mayCut = false): Harm {
   const path = join(folder, file)
   const size = statSync(path).size
   // Heads matter more than their size says
   const at = random.chance(0.15) ? random.below(Math.min(200, size)) : random.below(size)
-  if (kind !== 'log' && random.chance(0.1)) {
+  if (mayCut && random.chance(0.1)) {
     truncateSync(path, at)
     return { file, at, what: 'cut' }
   }

@@ -1,5 +1,6 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { MessagePort } from 'node:worker_threads'
 import { silentLog } from '../../../../src/log.ts'
 import { parseAddress } from '../../../../src/mail/address.ts'
 import { memoryContent } from '../../../../src/mail/content.ts'
@@ -22,7 +23,7 @@ export interface Filled {
 
 const AT = Date.UTC(2026, 10, 22, 12)
 const IN_ROW = 2000
-const clock = { now: () => AT, after: () => () => {} }
+export const clock = { now: () => AT, after: () => () => {} }
 const options = (path: string, walBytes: number) => ({
   path,
   contentInRowBytes: IN_ROW,
@@ -35,12 +36,18 @@ export const open = (path: string, walBytes = 16 * 1024 * 1024): Promise<OpenSpo
   openSpool(options(path, walBytes), { log: silentLog, metrics: noMetrics, clock })
 
 /** Fills a spool in `folder/work`, settling some on the way, and copies it to `folder/filled` while it is open. */
-export async function fill(folder: string, count: number, random: Random): Promise<Filled> {
+export async function fill(
+  folder: string,
+  count: number,
+  random: Random,
+  connect?: () => MessagePort,
+): Promise<Filled> {
   const work = join(folder, 'work')
-  mkdirSync(work)
+  mkdirSync(work, { recursive: true })
   const messages = new Map<string, { address: string; destination: string; text: string }>()
   // A small log, so that some of it lies in the database and some in the log
   const spool = await open(work, 400_000)
+  if (connect !== undefined) spool.connectJournal(connect())
   for (let i = 0; i < count + count / 4; i++) {
     const destination = `d${i % 7}.test`
     const address = `patient${i}@${destination}`
