@@ -8,7 +8,8 @@ export interface ProofConfig {
   readonly proxiedPort: number
   readonly metricsPort: number
   readonly policyPort: number
-  readonly lmtpPort: number
+  /** `host:port` of LMTP servers, each for the domain of its own name. */
+  readonly lmtp: readonly string[]
   readonly certificate: Certificate
   /** File of what the TLS hosts' certificate is verified against. */
   readonly authorities: string
@@ -120,7 +121,7 @@ export function proofConfig(options: ProofConfig): DaemonConfig {
     clients: [{ name: 'proof', networks: ['127.0.0.1/32'], tls: 'optional', senders: ['*'] }],
     domains: {
       'own.test': { relayTo: [`own-host.test:${clearPort}`], recipients: 'ask' },
-      'lmtp.test': { lmtp: `own-host.test:${options.lmtpPort}`, tls: 'none' },
+      ...Object.fromEntries(options.lmtp.map((place) => [place.split(':')[0], { lmtp: place, tls: 'none' }])),
     },
     recipientCheck: section('recipientCheck.'),
     routes: {

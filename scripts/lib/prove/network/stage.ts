@@ -79,19 +79,16 @@ export type Pair =
 /** Next hops of each kind: each rests for itself when it fails. */
 export const NEXT_HOPS = 12
 export const OWN_DOMAIN = 'own.test'
-const LMTP_DOMAIN = 'lmtp.test'
 export const clearHost = (n: number): string => `h${n}.clear.test`
+const LMTP_HOSTS = 4
+const lmtpHosts = Array.from({ length: LMTP_HOSTS }, (_, n) => `l${n}.lmtp.test`)
 export const tlsHost = (n: number): string => `h${n}.tls.test`
 const hosts = (of: (n: number) => string): string[] => Array.from({ length: NEXT_HOPS }, (_, n) => of(n))
 
 /** Every recipient that clients write to: at the domain of each next hop, and at our own. */
-export const RECIPIENTS: readonly string[] = [
-  ...hosts(clearHost),
-  ...hosts(tlsHost),
-  OWN_DOMAIN,
-  LMTP_DOMAIN,
-  LMTP_DOMAIN,
-].map((domain) => `someone@${domain}`)
+export const RECIPIENTS: readonly string[] = [...hosts(clearHost), ...hosts(tlsHost), OWN_DOMAIN, ...lmtpHosts].map(
+  (domain) => `someone@${domain}`,
+)
 
 export async function setStage(scope: Scope, options: StageOptions): Promise<Stage> {
   const folder = temporaryFolder(scope, 'network')
@@ -127,7 +124,9 @@ export async function setStage(scope: Scope, options: StageOptions): Promise<Sta
 
 function zone(): Zone {
   const here = { a: ['127.0.0.1'] }
-  const all = ['own-host.test', ...hosts(clearHost), ...hosts(tlsHost)].map((name) => [name, here] as const)
+  const all = ['own-host.test', ...lmtpHosts, ...hosts(clearHost), ...hosts(tlsHost)].map(
+    (name) => [name, here] as const,
+  )
   return { ...Object.fromEntries(all), 'elsewhere.test': { mx: [[10, 'own-host.test']], ...here } }
 }
 
@@ -216,8 +215,8 @@ async function startProxies(
     'client, PROXY': await make('client, PROXY', 40, true, {
       ...{ ...here(ports.proxiedPort), ...far, ...garbledTap(account) },
     }),
-    LMTP: await make('LMTP', 50, false, { ...here(clear.port), ...near }),
-    'DNS, TCP': await make('DNS, TCP', 50, false, {
+    LMTP: await make('LMTP', 70, false, { ...here(clear.port), ...near }),
+    'DNS, TCP': await make('DNS, TCP', 80, false, {
       ...{ ...here(places.dnsTcp), ...near, places: FEW_BYTES },
     }),
     operator: await make('operator', 50, true, { to: { path: places.socket }, ...far, places: HTTP_PLACES }),
@@ -284,7 +283,7 @@ async function startProofDaemon(scope: Scope, cast: Cast, { validating }: StageO
   const { proxies } = cast
   const config = proofConfig({
     ...cast.ports,
-    lmtpPort: proxies.LMTP.port,
+    lmtp: lmtpHosts.map((host) => `${host}:${proxies.LMTP.port}`),
     certificate: cast.own,
     authorities: cast.hop.certFile,
     dns: cast.dns.port,
