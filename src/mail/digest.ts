@@ -19,7 +19,7 @@ export function sha256Of(head: Buffer, content: Content): string | Promise<strin
 
 async function inPieces(head: Buffer, content: Content): Promise<string> {
   const digest = createHash('sha256').update(head)
-  for await (const chunk of content.stream()) {
+  for await (const chunk of content.stream('lent')) {
     for (let at = 0; at < chunk.length; at += AT_ONCE) {
       digest.update(chunk.subarray(at, at + AT_ONCE))
       if (chunk.length > AT_ONCE) await turn()
