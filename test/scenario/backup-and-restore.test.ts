@@ -108,7 +108,7 @@ test('A damaged queue is told at the start, repaired, exported, and delivered; w
   assert.equal(readdirSync(out).length, 2 * load.acknowledged.size)
   assert.equal(statSync(join(out, `${damaged}.eml`)).mode & 0o777, 0o600)
   assert.match(JSON.parse(readFileSync(join(out, `${damaged}.json`), 'utf8')).damaged, /checksum/)
-  assert.equal((await run(POSTERN, ['spool', 'export', `${out}2`, 'nonesuch', ...state])).code, 66)
+  assert.equal((await run(POSTERN, ['spool', 'export', `${out}2`, '00KX3T9A001', ...state])).code, 66)
 
   await sink.listen(nextHop)
   await daemon.start()
