@@ -7,7 +7,7 @@ import { proveUpkeep } from '../lib/prove/powerloss/upkeep-proof.ts'
 /** The daemon under load, ended in every way that a machine can end it: nothing acknowledged may be lost. */
 
 export const amounts: Amounts = {
-  kills: { long: 5000, short: 40, help: 'times that the daemon is killed' },
+  kills: { long: 5000, short: 20, help: 'times that the daemon is killed' },
   states: { long: 600, short: 20, help: 'moments at which the power is lost' },
   recorded: { long: 4000, short: 1200, help: 'messages of the run that they are taken from' },
   upkeep: {

@@ -16,7 +16,7 @@ async function prove(...amounts: string[]): Promise<void> {
   assert.equal(code, 0, stdout + stderr)
 }
 
-test('forty kills, at named points and at random, lose no acknowledged message', () => prove('--kills', '40'))
+test('twenty kills, at named points and at random, lose no acknowledged message', () => prove('--kills', '20'))
 
 test('losses of power lose no acknowledged message, and a disk that lies about syncs is found out', () =>
   prove('--states', '20'))
@@ -25,4 +25,4 @@ test('a clock that is set forward and back loses nothing, returns nothing early,
   prove('--clock', '1'))
 
 test('upkeep that is cut short, at any moment of it, leaves what the same command makes whole', () =>
-  prove('--upkeep', '16'))
+  prove('--upkeep', '8'))

@@ -6,6 +6,7 @@ import { compileRecorder } from './recorder.ts'
 import { judgeUpkeep, recordUpkeep, STEPS, type Step, type UpkeepMoment, type UpkeepRecording } from './upkeep.ts'
 
 const AT_ONCE = 2
+const DONE_SHARE = 0.25
 /** So many moments of all steps, before it begins at the first step again: cut short, it has seen each step. */
 const PER_PASS = 4 * STEPS.length
 
@@ -52,12 +53,12 @@ async function judgeAll(
   await Promise.all(Array.from({ length: AT_ONCE }, lane))
 }
 
-/** Of each step equally many, half of them where names or syncs change; the last one right after it was done. */
+/** Of each step equally many, half of them where names or syncs change; and some right after it was done. */
 function pick({ events, steps }: UpkeepRecording, count: number, random: Random): UpkeepMoment[] {
   const moments = Array.from({ length: count }, (_, n): UpkeepMoment => {
     const step = STEPS[n % STEPS.length] ?? 'start'
     const { from, to } = steps.get(step) ?? { from: 0, to: 0 }
-    if (n < STEPS.length) return { step, events: to, isDone: true }
+    if (random.chance(DONE_SHARE)) return { step, events: to, isDone: true }
     const places = Array.from({ length: to - from }, (_, i) => from + i)
     const telling = places.filter((at) => !['write', 'queued', 'taken'].includes(events[at]?.kind ?? ''))
     return { step, events: random.pick(random.chance(0.7) && telling.length > 0 ? telling : places), isDone: false }
