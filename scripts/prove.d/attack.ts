@@ -35,8 +35,10 @@ export async function prove(prover: Prover): Promise<Proof> {
     proveSlow,
     proveTls,
     proveDependencies,
-  ])
+  ]) {
+    if (proofs.length > 0 && prover.isOver()) break
     proofs.push(await each(prover))
+  }
   return {
     tables: proofs.flatMap(({ tables }) => tables),
     promises: proofs.flatMap(({ promises }) => promises),

@@ -13,6 +13,8 @@ export async function prove(prover: Prover): Promise<Proof> {
   const scanners = await startScanners(prover)
   const rounds: Round[] = []
   for (const validating of [false, true]) {
+    // Ended early, the account is of the rounds that were played
+    if (rounds.length > 0 && prover.isOver()) break
     const faults = Math.ceil(prover.amount('faults') / 2)
     prover.say(`${faults} faults with ${validating ? "Postern's own resolver" : "Node's resolver"}`)
     const options = { seed: prover.seed, faults, sessions: prover.amount('sessions'), validating, scanners }

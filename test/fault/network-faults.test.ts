@@ -12,7 +12,7 @@ const SEED = 20261122
 test('with a fault on every other connection to and from it, all promises about mail and about leaks hold', async (t) => {
   if (!need(t, 'clamd', 'rspamd')) return
   const scanners = await startScanners(t)
-  const scope = { after: t.after.bind(t), say: () => {} }
+  const scope = { after: t.after.bind(t), say: () => {}, isOver: () => false }
   const options = { seed: SEED, faults: FAULTS, sessions: 20, validating: true, scanners }
   const round = await playRound(scope, options)
   assert.ok(round.faults >= FAULTS)

@@ -22,6 +22,8 @@ export interface FaultProxyOptions {
   readonly tap?: (direction: Direction, bytes: Buffer, connection: number) => void
   /** Told of each fault as it happens. */
   readonly onFault?: (fault: Fault, connection: number) => void
+  /** Told when both ends of a connection are gone: nothing of it is heard after that. */
+  readonly onEnd?: (connection: number) => void
 }
 
 /** What a proxy has done. */
@@ -72,7 +74,7 @@ export class FaultProxy {
   }
 
   #take(near: Socket): void {
-    const { to, plan, tested, holdMs = HOLD_MS, random = Math.random, tap, onFault } = this.#options
+    const { to, plan, tested, holdMs = HOLD_MS, random = Math.random, tap, onFault, onEnd } = this.#options
     const nth = this.tally.connections++
     const far = connect({ ...to, allowHalfOpen: true, noDelay: true } as NetConnectOpts)
     const link = new FaultyLink({
@@ -87,7 +89,10 @@ export class FaultProxy {
       onFault: (fault) => onFault?.(fault, nth),
     })
     this.#links.add(link)
-    void link.closed.then(() => this.#links.delete(link))
+    void link.closed.then(() => {
+      this.#links.delete(link)
+      onEnd?.(nth)
+    })
     link.start()
   }
 }

@@ -1,5 +1,8 @@
 import type { Scope } from '../../../test/support/scope.ts'
 
+/** For what asks whether it is enough, and shall come to its end. */
+export const toTheEnd = (): boolean => false
+
 /** Work with a scope of its own, which ends with it. */
 export async function withinScope<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
   const undos: (() => unknown)[] = []

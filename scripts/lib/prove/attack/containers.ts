@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { inspectPart } from '../../../../src/inspect/attachments/inspect.ts'
 import { zipOf } from '../../../../test/unit/inspect/attachments/fixtures.ts'
@@ -42,14 +43,15 @@ export async function proveContainers(prover: Prover): Promise<Proof> {
   const wrong: string[] = []
   const each = Math.ceil(prover.amount('mutations') / 2)
   for (const [kind, files] of byKind([...OWN, ...real])) {
-    const row = { kind, texts: each, clean: 0, slowestMs: 0 }
-    for (let n = 0; n < each; n++) {
+    const row = { kind, texts: 0, clean: 0, slowestMs: 0 }
+    for (; row.texts < each && !prover.isOver(); row.texts++) {
+      await turn()
       const file = random.pick(files)
       const what = look(row, file.name, alteredFile(file.bytes, random))
       if (what !== null) wrong.push(what)
     }
     rows.push(row)
-    prover.say(`${each} altered files: ${kind}`)
+    prover.say(`${row.texts} altered files: ${kind}`)
   }
   return {
     tables: [
@@ -63,7 +65,7 @@ export async function proveContainers(prover: Prover): Promise<Proof> {
       {
         text: 'Each attachment gets a verdict in bounded time, however it is damaged.',
         kept: wrong.length === 0,
-        detail: wrong[0] ?? `${rows.length * each} looked at`,
+        detail: wrong[0] ?? `${rows.reduce((sum, { texts }) => sum + texts, 0)} looked at`,
       },
     ],
     notes: real.length === 0 ? [NO_CORPORA] : [],

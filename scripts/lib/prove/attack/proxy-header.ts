@@ -25,8 +25,8 @@ export async function proveProxyHeader(prover: Prover): Promise<Proof> {
   const wire = await startWire(prover, { proxies: ['127.0.0.1'] })
   const amount = prover.amount('mutations')
   const wrong: string[] = []
-  let named = 0
-  for (let n = 0; n < amount; n++) {
+  let [named, sent] = [0, 0]
+  for (; sent < amount && !(named > 0 && prover.isOver()); sent++) {
     const seed = random.pick(SEEDS)
     const header = random.chance(0.9) ? altered(seed, random) : seed
     const address = await connectAs(wire, header)
@@ -39,7 +39,7 @@ export async function proveProxyHeader(prover: Prover): Promise<Proof> {
       {
         title: "A load balancer's PROXY headers, altered",
         columns: ['headers', 'sessions', 'of those with an address', 'faults logged'],
-        rows: [[amount, wire.sessions.length, named, wire.errors.length]],
+        rows: [[sent, wire.sessions.length, named, wire.errors.length]],
       },
     ],
     promises: [

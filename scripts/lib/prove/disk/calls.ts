@@ -11,6 +11,7 @@ import { Account } from '../crash/account.ts'
 import { type Kind, messageId } from '../crash/mail.ts'
 import { damaged, recordProblems } from '../crash/record.ts'
 import { submit } from '../crash/senders.ts'
+import type { Prover } from '../part.ts'
 import { withinScope } from '../scope.ts'
 import { FaultyDisk, type Mode, type Sort, sortOf } from './shim.ts'
 
@@ -71,19 +72,25 @@ export function countCalls(shim: string, during: Which['during']): Promise<Count
 /** Lets one call after the other fail, `runs` of them spread over all, and accounts for all mail each time. */
 export async function failCalls(
   which: Which,
-  { shim, counts, runs, say }: { shim: string; counts: Counts; runs: number; say: (text: string) => void },
+  {
+    shim,
+    counts,
+    runs,
+    prover,
+  }: { shim: string; counts: Counts; runs: number; prover: Pick<Prover, 'say' | 'isOver'> },
 ): Promise<CallsResult> {
   const calls = counts[sortOf(which.mode)]
   const left = spread(calls, runs)
-  const total = { runs: left.length, met: 0, acknowledged: 0, lost: 0, twice: 0, restarts: 0 }
+  const total = { runs: 0, met: 0, acknowledged: 0, lost: 0, twice: 0, restarts: 0 }
   const findings: string[] = []
   const lane = async () => {
-    for (let call = left.shift(); call !== undefined; call = left.shift()) {
+    for (let call = left.shift(); call !== undefined && !prover.isOver(); call = left.shift()) {
       const outcome = await attempt(shim, which, call)
+      total.runs++
       for (const key of SUMMED) total[key] += outcome[key]
       for (const problem of outcome.problems) {
         findings.push(`${which.mode}, ${which.length}, ${which.during}, call ${call}: ${problem}`)
-        say(`  ${findings.at(-1)}`)
+        prover.say(`  ${findings.at(-1)}`)
       }
     }
   }

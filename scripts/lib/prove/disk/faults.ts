@@ -9,6 +9,7 @@ import { freePort } from '../../../../test/support/ports.ts'
 import { defer, type Scope } from '../../../../test/support/scope.ts'
 import { startSink } from '../../../../test/support/sink.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
+import { toTheEnd } from '../scope.ts'
 import { FaultyDisk, type Mode } from './shim.ts'
 
 export interface FaultResult {
@@ -35,7 +36,13 @@ const BETWEEN_MS = 300
 const CHANCES = [1000, 100, 10] as const
 
 /** Runs a daemon under load whose disk fails in spells, and accounts for every message that was acknowledged. */
-export async function failDisk(scope: Scope, shim: string, mode: Mode, spells: number): Promise<FaultResult> {
+export async function failDisk(
+  scope: Scope,
+  shim: string,
+  mode: Mode,
+  spells: number,
+  isOver = toTheEnd,
+): Promise<FaultResult> {
   const arrivals = new Arrivals()
   const sink = await startSink(scope, { onMessage: arrivals.take })
   const port = await freePort()
@@ -52,7 +59,8 @@ export async function failDisk(scope: Scope, shim: string, mode: Mode, spells: n
     await daemon.stop()
     await daemon.start(disk.env)
   }
-  for (let spell = 0; spell < spells; spell++) {
+  let spell = 0
+  for (; spell < spells && !isOver(); spell++) {
     disk.failByChance(mode, CHANCES[spell % CHANCES.length] ?? 1000)
     await sleep(SPELL_MS)
     disk.well()
@@ -62,7 +70,7 @@ export async function failDisk(scope: Scope, shim: string, mode: Mode, spells: n
   const acknowledged = new Set(loads.flatMap((load) => [...load.acknowledged]))
   await takesMailAgain(loads, acknowledged.size, daemon, restart)
   const account = await accountFor(daemon, loads, arrivals)
-  return { mode, spells, failed: disk.failed, restarts, last, ...account }
+  return { mode, spells: spell, failed: disk.failed, restarts, last, ...account }
 }
 
 /** Ends the loads, waits for all that was acknowledged, and counts. */

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readdirSync, readSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from '../random.ts'
+import { toTheEnd } from '../scope.ts'
 import { copy, type Filled, type Judged, judge } from './spool-kit.ts'
 
 export interface Harm {
@@ -33,10 +34,11 @@ export async function flip(
   kind: Kind,
   count: number,
   random: Random,
+  isOver = toTheEnd,
 ): Promise<FlipResult> {
   const total = { kind, harms: 0, fine: 0, aside: 0, repaired: 0, lost: 0, gone: 0, wrong: 0 }
   const findings: string[] = []
-  for (; total.harms < count; total.harms++) {
+  for (; total.harms < count && !isOver(); total.harms++) {
     copy(filled.folder, scratch)
     const done = harm(scratch, kind, random)
     const judged = await judge(scratch, filled).catch((error: Error) => error)

@@ -9,6 +9,7 @@ import { noMetrics } from '../../../../src/metrics.ts'
 import { SpoolAudit } from '../../../../src/spool/audit.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
 import type { Random } from '../random.ts'
+import { toTheEnd } from '../scope.ts'
 import { alter, describe } from './flips.ts'
 import { clock, copy, fill, open } from './spool-kit.ts'
 
@@ -53,13 +54,14 @@ export async function flipLedger(
   { crashed, ended }: LedgerFilled,
   scratch: string,
   { file, running, count, random }: { file: LedgerFlipResult['file']; running: boolean; count: number; random: Random },
+  isOver = toTheEnd,
 ): Promise<LedgerFlipResult> {
   const filled = file === 'ledger.db' ? ended : crashed
   copy(filled, scratch)
   const { entries: before } = await live(scratch, () => {})
   const total = { harms: 0, same: 0, told: 0, believed: 0 }
   const findings: string[] = []
-  for (; total.harms < count; total.harms++) {
+  for (; total.harms < count && !isOver(); total.harms++) {
     copy(filled, scratch)
     let what = ''
     const harm = () => {

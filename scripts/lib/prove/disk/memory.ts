@@ -11,6 +11,7 @@ import { freePort } from '../../../../test/support/ports.ts'
 import { defer, type Scope } from '../../../../test/support/scope.ts'
 import { startSink } from '../../../../test/support/sink.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
+import { toTheEnd } from '../scope.ts'
 
 const GROUPS = '/sys/fs/cgroup/memory'
 
@@ -39,6 +40,7 @@ export async function flood(
   limitMiB: number,
   connections: number,
   seconds: number,
+  isOver = toTheEnd,
 ): Promise<MemoryResult> {
   const arrivals = new Arrivals()
   const sink = await startSink(scope, { onMessage: arrivals.take })
@@ -55,7 +57,7 @@ export async function flood(
   const crowd = new Crowd(port)
   defer(scope, () => crowd.close())
   const loads = [startLoad({ port, sessions: 40, bytes: 5_000_000 }), startLoad({ port, sessions: 10 })]
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end && !isOver(); await sleep(100)) {
     crowd.grow(Math.ceil(connections / 20), connections)
     if (daemon.alive) continue
     killed++

@@ -10,6 +10,7 @@ import { freePort } from '../../../../test/support/ports.ts'
 import { defer, type Scope } from '../../../../test/support/scope.ts'
 import { startSink } from '../../../../test/support/sink.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
+import { toTheEnd } from '../scope.ts'
 import { accountFor, type FaultResult, takesMailAgain } from './faults.ts'
 import { Filler, failingDisk, smallDisk } from './mounts.ts'
 
@@ -53,7 +54,7 @@ const spaces = (spells: number): number[] =>
   Array.from({ length: spells }, (_, i) => Math.round(((i / spells) ** 2 * MOST_LEFT) / PAGE) * PAGE)
 
 /** A real disk that is filled to the last pages again and again, so that it is full at one write after the other. */
-export async function fillDisk(scope: Scope, spells: number): Promise<FaultResult> {
+export async function fillDisk(scope: Scope, spells: number, isOver = toTheEnd): Promise<FaultResult> {
   const disk = smallDisk(scope, 128 + spells)
   const { daemon, arrivals, port } = await stage(scope, disk)
   const filler = new Filler(disk)
@@ -65,7 +66,10 @@ export async function fillDisk(scope: Scope, spells: number): Promise<FaultResul
     await daemon.stop()
     await daemon.start()
   }
+  let done = 0
   for (const left of spaces(spells)) {
+    if (isOver()) break
+    done++
     filler.leave(left)
     await sleep(FULL_MS)
     filler.giveBack(ROOM)
@@ -80,16 +84,17 @@ export async function fillDisk(scope: Scope, spells: number): Promise<FaultResul
     restart,
   )
   const account = await accountFor(daemon, loads, arrivals)
-  return { mode: 'small disk', spells, failed, restarts, last, ...account }
+  return { mode: 'small disk', spells: done, failed, restarts, last, ...account }
 }
 
 /** A real disk that the kernel makes read-only under the running daemon, and that comes back only by being mounted anew. */
-export async function breakDisk(scope: Scope, spells: number): Promise<FaultResult> {
+export async function breakDisk(scope: Scope, spells: number, isOver = toTheEnd): Promise<FaultResult> {
   const disk = failingDisk(scope, 128)
   const { daemon, arrivals, port } = await stage(scope, disk.folder)
   let [failed, restarts, last] = [0, 0, '']
   const loads = startLoads(port)
-  for (let spell = 0; spell < spells; spell++) {
+  let spell = 0
+  for (; spell < spells && !isOver(); spell++) {
     const before = temporaries(loads)
     await sleep(WELL_MS)
     disk.fail()
@@ -109,7 +114,7 @@ export async function breakDisk(scope: Scope, spells: number): Promise<FaultResu
     await daemon.start()
   }
   const account = await accountFor(daemon, loads, arrivals)
-  return { mode: 'disk gone read-only', spells, failed, restarts, last, ...account }
+  return { mode: 'disk gone read-only', spells: spell, failed, restarts, last, ...account }
 }
 
 /** Replies 4xx so far. */

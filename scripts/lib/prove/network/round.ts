@@ -38,7 +38,7 @@ export interface Round {
 }
 
 /** What a round needs of whoever plays it. */
-export type Teller = Pick<Prover, 'after' | 'say'>
+export type Teller = Pick<Prover, 'after' | 'say' | 'isOver'>
 
 /** A dead connection must be given up long before; on a busy machine, too. */
 const HOLD_MS = 15_000
@@ -144,7 +144,7 @@ export const faultsOf = ({ proxies, dns }: Stage): number =>
     .flatMap((faults) => [...faults.values()])
     .reduce((sum, count) => sum + count, 0)
 
-async function untilFaults({ say }: Teller, stage: Stage, wanted: number): Promise<void> {
+async function untilFaults({ say, isOver }: Teller, stage: Stage, wanted: number): Promise<void> {
   let saidAt = performance.now()
   await waitFor(
     () => {
@@ -154,7 +154,7 @@ async function untilFaults({ say }: Teller, stage: Stage, wanted: number): Promi
           `  ${faultsOf(stage)} of ${wanted} faults; the process has ${Math.round(residentOf(stage.daemon.pid) / 2 ** 20)} MiB`,
         )
       }
-      return faultsOf(stage) >= wanted || !stage.daemon.alive
+      return faultsOf(stage) >= wanted || !stage.daemon.alive || isOver()
     },
     { what: `${wanted} faults`, timeoutMs: 120_000 + wanted * 200, everyMs: 100 },
   )

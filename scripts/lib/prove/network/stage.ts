@@ -19,6 +19,7 @@ import { type Ask, httpAsk, keptDeaf, policyAsk, reportAsk, startFarHost } from 
 import { proofConfig } from './config.ts'
 import { startDnsOverTcp } from './dns-tcp.ts'
 import { probeEnv } from './holdings.ts'
+import { alone } from './mail.ts'
 import { connectionPlan, questionPlan, randomFor, type Weather } from './plan.ts'
 
 export interface Scanners {
@@ -188,7 +189,7 @@ const CLAMD_PLACES: readonly number[] = [0, 10, 20, 40, 400, 3000]
 const FEW_BYTES: readonly number[] = [0, 10, 40, 80]
 const HTTP_PLACES: readonly number[] = [0, 10, 60, 200, 2000]
 
-type Ends = Pick<FaultProxyOptions, 'to' | 'tested' | 'path' | 'tap' | 'onFault'> & {
+type Ends = Pick<FaultProxyOptions, 'to' | 'tested' | 'path' | 'tap' | 'onFault' | 'onEnd'> & {
   readonly places?: readonly number[]
 }
 
@@ -234,16 +235,16 @@ async function startProxies(
 }
 
 /** Notes the ids of messages whose beginning went to clamd. */
-function scannedTap(account: Account): Pick<FaultProxyOptions, 'tap'> {
-  const hear = listener((id) => account.handedToScanner.add(id))
-  return { tap: (direction, bytes, connection) => direction === 'up' && hear(bytes, connection) }
+function scannedTap(account: Account): Pick<FaultProxyOptions, 'tap' | 'onEnd'> {
+  const { hear, forget } = listener((id) => account.handedToScanner.add(id))
+  return { tap: (direction, bytes, connection) => direction === 'up' && hear(bytes, connection), onEnd: forget }
 }
 
 /** Notes the ids that garbage in clear may have damaged: the one before it, and what follows on the same connection. */
-function garbledTap(account: Account): Pick<FaultProxyOptions, 'tap' | 'onFault'> {
+function garbledTap(account: Account): Pick<FaultProxyOptions, 'tap' | 'onFault' | 'onEnd'> {
   const last = new Map<number, string>()
   const dirty = new Set<number>()
-  const hear = listener((id, connection) => {
+  const { hear, forget } = listener((id, connection) => {
     last.set(connection, id)
     if (dirty.has(connection)) account.garbled.add(id)
   })
@@ -254,18 +255,33 @@ function garbledTap(account: Account): Pick<FaultProxyOptions, 'tap' | 'onFault'
       dirty.add(connection)
       account.garbled.add(last.get(connection) ?? '')
     },
+    onEnd(connection) {
+      forget(connection)
+      last.delete(connection)
+      dirty.delete(connection)
+    },
   }
 }
 
 /** Header fields may be cut anywhere. */
 const OVERLAP = 400
 
-function listener(found: (id: string, connection: number) => unknown): (bytes: Buffer, connection: number) => void {
-  const tails = new Map<number, string>()
-  return (bytes, connection) => {
-    const text = (tails.get(connection) ?? '') + bytes.toString('latin1')
-    for (const [, id] of text.matchAll(/X-Proof-Id: (\S+)\r/g)) if (id !== undefined) found(id, connection)
-    tails.set(connection, text.slice(-OVERLAP))
+interface Listener {
+  hear(bytes: Buffer, connection: number): void
+  forget(connection: number): void
+}
+
+/** Keeps the last bytes of each connection that stands, as they are: a piece of a string would keep all of it. */
+function listener(found: (id: string, connection: number) => unknown): Listener {
+  const tails = new Map<number, Buffer>()
+  return {
+    hear(bytes, connection) {
+      const all = Buffer.concat([tails.get(connection) ?? Buffer.alloc(0), bytes])
+      const text = all.toString('latin1')
+      for (const [, id] of text.matchAll(/X-Proof-Id: (\S+)\r/g)) if (id !== undefined) found(alone(id), connection)
+      tails.set(connection, Buffer.from(all.subarray(-OVERLAP)))
+    },
+    forget: (connection) => void tails.delete(connection),
   }
 }
 
