@@ -37,10 +37,17 @@ function read(visit: Visit): void {
 
 function findTrailers(visit: Visit): PdfDictionary[] {
   const found: PdfDictionary[] = []
-  for (const at of occurrences(visit, 'trailer')) addTrailer(found, visit, at + 7)
-  for (const at of occurrences(visit, '/XRef')) addTrailer(found, visit, openingOf(visit.bytes, at))
-  for (const at of occurrences(visit, 'startxref')) addTrailer(found, visit, pointedTo(visit.bytes, at))
+  for (const at of trailerPlaces(visit)) addTrailer(found, visit, at)
   return found
+}
+
+/** Each once: one object may say `/XRef` two thousand times, and every revision may point to it. */
+function trailerPlaces(visit: Visit): ReadonlySet<number> {
+  const places = new Set<number>()
+  for (const at of occurrences(visit, 'trailer')) places.add(at + 7)
+  for (const at of occurrences(visit, '/XRef')) places.add(openingOf(visit.bytes, at))
+  for (const at of occurrences(visit, 'startxref')) places.add(pointedTo(visit.bytes, at))
+  return places
 }
 
 /** Where `startxref` points to a cross-reference stream, its dictionary. */

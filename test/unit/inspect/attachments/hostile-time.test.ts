@@ -42,3 +42,9 @@ test('a PDF of trailers within trailers costs what the budget of work allows, an
   const limits = { maxWork: 20_000_000 }
   assert.ok(seconds(() => assert.match(said(judge('a.pdf', pdf, { limits })), /more work to read than is allowed/)) < 1)
 })
+
+test('a PDF whose one object says /XRef hundreds of times is read once', () => {
+  const pdf = `%PDF-1.7\n1 0 obj<<${'/XRef 1'.repeat(500)}/Size 2>>\ntrailer<</Root 1 0 R>>\n%%EOF`
+  // 2,000 units for each that is found, 100 for each byte of the object: read each time it would take 175 million
+  assert.equal(judge('a.pdf', Buffer.from(pdf), { limits: { maxWork: 2_000_000 } }).state, 'clean')
+})
