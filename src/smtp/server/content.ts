@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer'
-import { lookAtOnce } from './lines-at-once.ts'
+import { type Look, lookAtOnce } from './lines-at-once.ts'
 
 /** What content may not hold. `bareDot` (lenient only): a line that is just a dot, but whose two line ends are not both CRLF. */
 export type ContentFault = 'bareLf' | 'bareCr' | 'bareDot' | 'nul'
@@ -24,10 +24,12 @@ const LENIENT_FAULT = /\r(?!\n|$)/
 const BARE_LF = /(?<!\r)\n/g
 const BARE_DOT = /(?<!\r)\n\.\r?\n|\r\n\.\n/
 
-// What it copies to look at is looked at before it returns
+// What it copies to look at is looked at before `feed` returns
 const LOOK = lookAtOnce()
-// Less mostly holds the end mark too, and is searched anyway
-const WORTH_BYTES = 16_384
+
+const CR = 13
+const LF = 10
+const DOT = 46
 
 const FAULTS: Readonly<Record<string, ContentFault>> = { '\r': 'bareCr', '\n': 'bareLf', '\0': 'nul' }
 
@@ -36,9 +38,8 @@ const FAULTS: Readonly<Record<string, ContentFault>> = { '\r': 'bareCr', '\n': '
  * mark, takes stuffed dots out (RFC 5321 section 4.5.2), and finds what is no line end (section
  * 2.3.8). Only CRLF.CRLF ends content, and only a dot after CRLF is unstuffed.
  *
- * A chunk is searched as a Latin-1 string, since V8's own string and regular expression search is
- * several times as fast as any loop over bytes. Long chunks in which there is nothing but plain lines, and of
- * large content that is nearly all, are told from others before that, several times as fast again.
+ * A chunk that holds nothing but whole lines and stuffed dots, and nearly all do, is read as the bytes that it is,
+ * and nothing is made of it. Any other is searched as a Latin-1 string.
  */
 export class ContentReader {
   /** The first thing that is wrong with the content. */
@@ -69,20 +70,21 @@ export class ContentReader {
 
   /** Reads a chunk from `start` on. Not to be called again after the end mark. */
   feed(chunk: Buffer, start = 0): ContentPiece {
-    return this.#asItIs(chunk.subarray(start), chunk.length) ?? this.#search(chunk, start)
+    return this.#readLines(chunk, start) ?? this.#search(chunk, start)
   }
 
-  /** Bytes of nothing but plain lines; null if they are not, or may not be. */
-  #asItIs(bytes: Buffer, used: number): ContentPiece | null {
+  /** Null, and nothing is done, where there is or may be anything else: a fault, half an end mark. */
+  #readLines(chunk: Buffer, start: number): ContentPiece | null {
     const before = LAST_BYTES[this.#carry]
-    const isWorthIt = bytes.length >= WORTH_BYTES && !this.#lenient && this.fault === null
-    if (!isWorthIt || LOOK === null || before === undefined) return null
-    const { notable, eightBit } = LOOK(bytes, before)
-    if (notable) return null
-    this.size += bytes.length
-    this.eightBit ||= eightBit
-    this.#carry = lineEndOf(bytes.toString('latin1', bytes.length - 2))
-    return { content: bytes, used, ended: false }
+    if (LOOK === null || before === undefined || this.#lenient || this.fault !== null) return null
+    const lines = findLines(LOOK, chunk, start, before)
+    if (lines === null) return null
+    const { till, dots } = lines
+    const ended = till < chunk.length
+    const used = ended ? till + END_MARK.length - 2 : till
+    if (till > start) this.#carry = lineEndAt(chunk, till)
+    this.#dotted ||= dots.length > 0
+    return { content: this.#give(withoutBytes(chunk, start, till, dots)), used, ended }
   }
 
   #search(chunk: Buffer, start: number): ContentPiece {
@@ -133,6 +135,34 @@ export class ContentReader {
 /** Of what came before; of a carry that is none of these, something has not been given out yet. */
 const LAST_BYTES: Readonly<Record<string, number>> = { '': 0x20, '\r': 13, '\r\n': 10 }
 
+interface Lines {
+  /** Where content ends in the chunk: at the dot of the end mark, or with the chunk. */
+  readonly till: number
+  /** Indexes of stuffed dots before that. */
+  readonly dots: readonly number[]
+}
+
+const NO_INDEXES: readonly number[] = []
+
+/** Null if there is anything but lines, or an end mark of which a part is still to come. */
+function findLines(look: Look, chunk: Buffer, start: number, before: number): Lines | null {
+  look.begin(chunk, start, before)
+  let at = look.next()
+  if (at === chunk.length) return { till: at, dots: NO_INDEXES }
+  const dots: number[] = []
+  for (; at < chunk.length; at = look.next()) {
+    const previous = at > start ? chunk[at - 1] : before
+    // an LF without CR would have been come upon before
+    if (chunk[at] !== DOT || previous !== LF) return null
+    const next = chunk[at + 1]
+    const last = chunk[at + 2]
+    if (next === undefined || (next === CR && last === undefined)) return null
+    if (next === CR && last === LF) return { till: at, dots }
+    dots.push(at)
+  }
+  return { till: at, dots }
+}
+
 interface Dots {
   /** Where CRLF dot begins that is the end mark, or may yet become it; -1 if there is none. */
   readonly stop: number
@@ -156,6 +186,12 @@ function findDots(text: string): Dots {
 }
 
 const lineEndOf = (text: string): string => (text.endsWith('\r\n') ? '\r\n' : text.endsWith('\r') ? '\r' : '')
+
+/** The carry after lines that end at `till`. */
+function lineEndAt(chunk: Buffer, till: number): string {
+  const last = chunk[till - 1]
+  return last === LF ? '\r\n' : last === CR ? '\r' : ''
+}
 
 /** The bytes from `start` to `till` without those at `cuts`, moved together within the chunk. */
 function withoutBytes(chunk: Buffer, start: number, till: number, cuts: readonly number[]): Buffer {

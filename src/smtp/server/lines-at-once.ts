@@ -3,16 +3,19 @@
  * instructions stand below. A megabyte takes it about 0.1 ms, and regular expressions four times as long.
  */
 
-/** What is seen in bytes of content. */
-export interface Seen {
-  /** A CR or LF without the other, a NUL, or a dot that opens a line: somewhere, if true. A CR at the very end is not judged. */
-  readonly notable: boolean
-  /** Whether any byte is above 127. */
-  readonly eightBit: boolean
+/**
+ * Goes through bytes of content from one place that is notable to the next: a CR or LF without the other, a NUL,
+ * or a dot that opens a line.
+ */
+export interface Look {
+  /** Begins with the bytes of `chunk` from `from` on; `before` is the one that came before them. They must stay as they are until the last `next()`. */
+  begin(chunk: Buffer, from: number, before: number): void
+  /**
+   * Index in the chunk of the next notable byte, and its length where there is none. Of a CR without LF that is
+   * the byte after it: one at the very end is not judged.
+   */
+  next(): number
 }
-
-/** Looks at some bytes; `before` is the one that came before the first. */
-export type Look = (bytes: Buffer, before: number) => Seen
 
 /** As much of it as is used: neither the language nor Node declares it to the compiler. */
 interface Engine {
@@ -22,12 +25,11 @@ interface Engine {
 
 interface Program {
   readonly memory: ArrayBuffer
-  /** For each of the bytes from `at` + 1 to `end`, in sixteens: bit 0 if something is notable, bit 1 if a byte is above 127. */
-  readonly look: (at: number, end: number) => number
+  /** The first index from `at` on behind which a notable byte lies; `end` or more, where there is none before that. */
+  readonly find: (at: number, end: number) => number
 }
 
-const NOTABLE = 1
-const EIGHT_BIT = 2
+const NOTHING = Buffer.alloc(0)
 
 const NUL = 0
 const LF = 10
@@ -35,47 +37,69 @@ const CR = 13
 const DOT = 46
 
 const STEP = 16
-/** Where the byte before the first lies; copied bytes follow it. */
+/** Where the byte before the first lies; copied bytes follow it, and what is behind them may be looked at, but does not count. */
 const BASE = 15
 const COPIED_BYTES = 65_536
 
 /** Null where this machine has no such instructions. */
 export function lookAtOnce(): Look | null {
   const program = load()
-  if (program === null) return null
-  const memory = Buffer.from(program.memory)
-  return (bytes, before) => {
-    let seen = 0
-    for (let at = 0; at < bytes.length; at += COPIED_BYTES) {
-      const part = bytes.subarray(at, at + COPIED_BYTES)
-      const sixteens = part.length - (part.length % STEP)
-      memory[BASE] = at === 0 ? before : (bytes[at - 1] ?? before)
-      memory.set(part, BASE + 1)
-      seen |= program.look(BASE, BASE + sixteens) | lookAtEach(memory, BASE + sixteens, BASE + part.length)
-    }
-    return { notable: (seen & NOTABLE) !== 0, eightBit: (seen & EIGHT_BIT) !== 0 }
-  }
+  return program === null ? null : new Looking(program)
 }
 
-/** The same for what is left over. */
-function lookAtEach(memory: Buffer, from: number, end: number): number {
-  let seen = 0
-  for (let at = from; at < end; at++) {
-    const before = memory[at]
-    const now = memory[at + 1] ?? NUL
-    if ((now === LF) !== (before === CR) || now === NUL || (before === LF && now === DOT)) seen |= NOTABLE
-    if (now > 127) seen |= EIGHT_BIT
+class Looking implements Look {
+  readonly #find: Program['find']
+  readonly #memory: Buffer
+  #chunk: Buffer = NOTHING
+  /** Index in the chunk of the next byte to look at. */
+  #at = 0
+  /** The byte before that, when it is to be copied too. */
+  #before = 0
+  /** What is copied of the chunk ends here. */
+  #till = 0
+  /** From an index in the chunk to that of the byte before it in the memory. */
+  #shift = 0
+
+  constructor({ memory, find }: Program) {
+    this.#memory = Buffer.from(memory)
+    this.#find = find
   }
-  return seen
+
+  begin(chunk: Buffer, from: number, before: number): void {
+    this.#chunk = chunk
+    this.#at = from
+    this.#till = from
+    this.#before = before
+  }
+
+  next(): number {
+    while (this.#at < this.#chunk.length) {
+      if (this.#at === this.#till) this.#copy()
+      const found = this.#find(this.#at + this.#shift, this.#till + this.#shift) - this.#shift
+      this.#at = Math.min(found + 1, this.#till)
+      if (found < this.#till) return found
+    }
+    return this.#chunk.length
+  }
+
+  #copy(): void {
+    const from = this.#at
+    const part = this.#chunk.subarray(from, from + COPIED_BYTES)
+    this.#memory[BASE] = this.#before
+    this.#memory.set(part, BASE + 1)
+    this.#before = part[part.length - 1] ?? this.#before
+    this.#till = from + part.length
+    this.#shift = BASE - from
+  }
 }
 
 function load(): Program | null {
   try {
     const engine: Engine = Reflect.get(globalThis, 'WebAssembly')
-    const { memory: exported, look } = new engine.Instance(new engine.Module(MODULE)).exports
+    const { memory: exported, find } = new engine.Instance(new engine.Module(MODULE)).exports
     const memory: unknown = Reflect.get(Object(exported), 'buffer')
-    if (!(memory instanceof ArrayBuffer) || typeof look !== 'function') return null
-    return { memory, look: (at, end) => Number(look(at, end)) }
+    if (!(memory instanceof ArrayBuffer) || typeof find !== 'function') return null
+    return { memory, find: (at, end) => Number(find(at, end)) }
   } catch {
     return null
   }
@@ -89,17 +113,16 @@ const V128 = 0x7b
 
 const get = (local: number) => [0x20, local]
 const set = (local: number) => [0x21, local]
+const setAndKeep = (local: number) => [0x22, local]
 const number = (value: number) => [0x41, value]
 const BLOCK = [0x02, 0x40]
 const LOOP = [0x03, 0x40]
 const END = [0x0b]
 const branch = (depth: number) => [0x0c, depth]
 const branchIf = (depth: number) => [0x0d, depth]
-const NOT_EQUAL = [0x47]
 const NOT_LESS = [0x4f]
+const LOWEST_BIT = [0x68]
 const ADD = [0x6a]
-const EITHER = [0x72]
-const SHIFT_LEFT = [0x74]
 
 const load16 = (offset: number) => [0xfd, 0x00, 0, offset]
 const SIXTEEN_TIMES = [0xfd, 0x0f]
@@ -107,36 +130,34 @@ const SAME = [0xfd, 0x23]
 const AND = [0xfd, 0x4e]
 const OR = [0xfd, 0x50]
 const XOR = [0xfd, 0x51]
-const ANY = [0xfd, 0x53]
 const HIGH_BITS = [0xfd, 0x64]
 
 // Locals
 const AT = 0
 const UNTIL = 1
 const FOUND = 2
-const ALL = 3
-const BEFORE = 4
-const NOW = 5
+const BEFORE = 3
+const NOW = 4
 
 const is = (local: number, byte: number) => [...get(local), ...number(byte), ...SIXTEEN_TIMES, ...SAME]
 
+// `found` is 0 where the loop ends without: then the lowest bit is the 32nd, which is behind the end
 const CODE = [
   ...BLOCK,
   ...LOOP,
+  ...[...number(0), ...set(FOUND)],
   ...[...get(AT), ...get(UNTIL), ...NOT_LESS, ...branchIf(1)],
   ...[...get(AT), ...load16(0), ...set(BEFORE)],
   ...[...get(AT), ...load16(1), ...set(NOW)],
-  ...[...get(ALL), ...get(NOW), ...OR, ...set(ALL)],
   ...[...is(NOW, LF), ...is(BEFORE, CR), ...XOR],
   ...[...is(BEFORE, LF), ...is(NOW, DOT), ...AND, ...OR],
   ...[...is(NOW, NUL), ...OR],
-  ...[...get(FOUND), ...OR, ...set(FOUND)],
+  ...[...HIGH_BITS, ...setAndKeep(FOUND), ...branchIf(1)],
   ...[...get(AT), ...number(STEP), ...ADD, ...set(AT)],
   ...branch(0),
   ...END,
   ...END,
-  ...[...get(FOUND), ...ANY],
-  ...[...get(ALL), ...HIGH_BITS, ...number(0), ...NOT_EQUAL, ...number(1), ...SHIFT_LEFT, ...EITHER],
+  ...[...get(AT), ...get(FOUND), ...LOWEST_BIT, ...ADD],
   ...END,
 ]
 
@@ -151,6 +172,6 @@ const MODULE = Uint8Array.from([
   ...section(1, [1, 0x60, 2, I32, I32, 1, I32]),
   ...section(3, [1, 0]),
   ...section(5, [1, 1, PAGES, PAGES]),
-  ...section(7, [2, ...name('memory'), 2, 0, ...name('look'), 0, 0]),
-  ...section(10, [1, ...sized([1, 4, V128, ...CODE])]),
+  ...section(7, [2, ...name('memory'), 2, 0, ...name('find'), 0, 0]),
+  ...section(10, [1, ...sized([2, 1, I32, 2, V128, ...CODE])]),
 ])

@@ -132,6 +132,16 @@ describe('content', () => {
     assert.deepEqual([content.toString(), used, ended], ['.a\r\n', 14, true])
   })
 
+  it('is where it was after a chunk with nothing of it', () => {
+    const reader = new ContentReader(false)
+    for (const text of ['a', 'a\r', 'a\r\n', '.']) {
+      reader.feed(Buffer.from(text))
+      assert.equal(reader.feed(Buffer.from('DATA\r\n'), 6).used, 6)
+      assert.equal(reader.feed(Buffer.from(text.endsWith('\r') ? '\n' : 'x\r\n')).ended, false)
+    }
+    assert.deepEqual([reader.fault, reader.size], [null, 'aa\r\na\r\nx\r\nx\r\n'.length + 3])
+  })
+
   it('shares memory with its chunk where no dot is taken out', () => {
     const chunk = Buffer.from('abc\r\n.\r\n')
     const { content } = new ContentReader(false).feed(chunk)

@@ -2,21 +2,29 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ContentReader } from '../../../../src/smtp/server/content.ts'
-import { lookAtOnce, type Seen } from '../../../../src/smtp/server/lines-at-once.ts'
+import { lookAtOnce } from '../../../../src/smtp/server/lines-at-once.ts'
 
 const look = lookAtOnce()
 
-/** What is to be seen, byte by byte. */
-function expected(bytes: Buffer, first: number): Seen {
+/** Everything that is notable from `from` on. */
+function seen(bytes: Buffer, from: number, before: number): number[] {
+  assert.ok(look)
+  look.begin(bytes, from, before)
+  const found: number[] = []
+  for (let at = look.next(); at < bytes.length; at = look.next()) found.push(at)
+  return found
+}
+
+/** The same, byte by byte. */
+function expected(bytes: Buffer, from: number, first: number): number[] {
   let before = first
-  let notable = false
-  let eightBit = false
-  for (const now of bytes) {
-    notable ||= (now === 10) !== (before === 13) || now === 0 || (before === 10 && now === 46)
-    eightBit ||= now > 127
+  const found: number[] = []
+  for (let at = from; at < bytes.length; at++) {
+    const now = bytes[at] ?? 0
+    if ((now === 10) !== (before === 13) || now === 0 || (before === 10 && now === 46)) found.push(at)
     before = now
   }
-  return { notable, eightBit }
+  return found
 }
 
 const CASES = ['\0', '\r', '\n', '\r\n.', '\n.', '\r.', '\r\r\n', '\r\n', '\x80', '\xff', '.', '\x0b\x0e', 'a'].map(
@@ -24,18 +32,13 @@ const CASES = ['\0', '\r', '\n', '\r\n.', '\n.', '\r.', '\r\r\n', '\r\n', '\x80'
 )
 
 test('Whatever stands anywhere in content is seen, on this machine by many bytes at once.', () => {
-  assert.ok(look)
   for (const length of [0, 1, 15, 16, 17, 31, 32, 33, 48]) {
     for (const before of [32, 13, 10]) {
       for (const what of CASES) {
         for (let at = 0; at <= length; at++) {
           const bytes = Buffer.concat([Buffer.alloc(at, 'x'), what, Buffer.alloc(length - at, 'y')])
-          const seen: Seen = look(bytes, before)
-          assert.deepEqual(
-            seen,
-            expected(bytes, before),
-            `${JSON.stringify(what.toString('latin1'))} at ${at} of ${length}`,
-          )
+          const where = `${JSON.stringify(what.toString('latin1'))} at ${at} of ${length}`
+          assert.deepEqual(seen(bytes, 0, before), expected(bytes, 0, before), where)
         }
       }
     }
@@ -43,19 +46,79 @@ test('Whatever stands anywhere in content is seen, on this machine by many bytes
 })
 
 test('It is seen in long content too, wherever the piece that is looked at ends.', () => {
-  assert.ok(look)
   const line = Buffer.from(`${'x'.repeat(62)}\r\n`)
   const plain = Buffer.alloc(3 * 65_536 + 40, line)
-  assert.deepEqual(look(plain, 10), { notable: false, eightBit: false })
+  assert.deepEqual(seen(plain, 0, 10), [])
   for (const edge of [65_536, 131_072, 196_608]) {
     for (let at = edge - 18; at < edge + 18; at++) {
       for (const what of CASES) {
         const bytes = Buffer.from(plain)
         what.copy(bytes, at)
-        assert.deepEqual(look(bytes, 10), expected(bytes, 10), `${JSON.stringify(what.toString('latin1'))} at ${at}`)
+        assert.deepEqual(
+          seen(bytes, 0, 10),
+          expected(bytes, 0, 10),
+          `${JSON.stringify(what.toString('latin1'))} at ${at}`,
+        )
       }
     }
   }
+})
+
+/** Mostly what bears on lines. */
+const text = (maxLength: number) =>
+  fc
+    .array(fc.constantFrom('\r\n', '\r\n.', '\r', '\n', '.', '\0', '\x80', 'a', 'abcdefghijklmnopq'), { maxLength })
+    .map((parts) => parts.join(''))
+
+test('All that is notable is seen in order, from any place on, and nothing of what was looked at before.', () => {
+  const any = fc.tuple(text(60), fc.nat({ max: 40 }), fc.constantFrom(32, 13, 10))
+  fc.assert(
+    fc.property(any, ([content, from, before]) => {
+      const bytes = Buffer.from(content, 'latin1')
+      assert.deepEqual(seen(bytes, from, before), expected(bytes, from, before))
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+/** What a wire carries, told from all of it at once as text. */
+function modelOf(wire: string) {
+  const all = `\r\n${wire}`
+  const mark = all.indexOf('\r\n.\r\n')
+  const content = all.slice(0, mark + 2)
+  const bare = /\r(?!\n)|(?<!\r)\n|\0/.exec(content)
+  const fault = bare === null ? null : { '\r': 'bareCr', '\n': 'bareLf', '\0': 'nul' }[bare[0]]
+  return {
+    fault,
+    used: mark + 3,
+    ...(fault === null && { content: content.replaceAll('\r\n.', '\r\n').slice(2), plain: !content.includes('\r\n.') }),
+  }
+}
+
+test('Content is what it is as text, wherever it is cut and whatever follows it.', () => {
+  const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 20 })
+  fc.assert(
+    fc.property(text(40), text(4), cuts, fc.nat({ max: 5 }), (body, after, sizes, skip) => {
+      const wire = `${body}\r\n.\r\n${after}`
+      const reader = new ContentReader(false)
+      let [content, at, ended] = ['', 0, false]
+      for (const size of [...sizes, wire.length]) {
+        if (ended || at >= wire.length) break
+        // behind something that is not content
+        const chunk = Buffer.from(`${'\r\n.x\n'.slice(0, skip)}${wire.slice(at, at + size)}`, 'latin1')
+        const piece = reader.feed(chunk, skip)
+        content += piece.content.toString('latin1')
+        at += piece.used - skip
+        ended = piece.ended
+      }
+      const { fault, size, plainLines: plain } = reader
+      assert.ok(ended)
+      assert.deepEqual({ fault, used: at, ...(fault === null && { content, plain }) }, modelOf(wire))
+      if (fault === null) assert.equal(size, content.length)
+      if (fault === null) assert.equal(reader.eightBit, content.includes('\x80'))
+    }),
+    { numRuns: 5000 },
+  )
 })
 
 const END = '.\r\n'
@@ -96,7 +159,7 @@ function readAll(pieces: readonly Buffer[]) {
   }
 }
 
-test('Content that comes in long chunks is read as it is in short ones, which are searched.', () => {
+test('Content that comes in long chunks is read as it is in short ones.', () => {
   fc.assert(
     fc.property(wires, fc.integer({ min: 16_384, max: 70_000 }), (parts, length) => {
       const wire = Buffer.from(`${parts.flat().join('')}\r\n${END}`, 'latin1')
