@@ -24,11 +24,12 @@ export interface Content {
  */
 export type OnFreed = (memory: Buffer) => void
 
-/** Content that lies in memory. */
-export function memoryContent(bytes: Buffer): Content {
+/** Content that lies in memory; `plainLines` as Content has it. */
+export function memoryContent(bytes: Buffer, plainLines = false): Content {
   return {
     size: bytes.length,
     bytes,
+    plainLines,
     async *stream() {
       if (bytes.length > 0) yield bytes
     },
@@ -38,11 +39,11 @@ export function memoryContent(bytes: Buffer): Content {
 /** `head` in front of `rest`, without copying what is in a file. */
 export function prefixedContent(head: Buffer, rest: Content): Content {
   if (head.length === 0) return rest
-  if (rest.bytes !== null) return memoryContent(Buffer.concat([head, rest.bytes]))
+  if (rest.bytes !== null) return memoryContent(Buffer.concat([head, rest.bytes]), arePlainLines(head, rest))
   return {
     size: head.length + rest.size,
     bytes: null,
-    plainLines: rest.plainLines === true && hasPlainLines(head),
+    plainLines: arePlainLines(head, rest),
     async *stream(how) {
       yield head
       yield* rest.stream(how)
@@ -50,8 +51,9 @@ export function prefixedContent(head: Buffer, rest: Content): Content {
   }
 }
 
-/** Of whole lines that are few. */
-function hasPlainLines(head: Buffer): boolean {
+/** Whether `rest` is still known to be plain lines with `head`, lines that are few, in front of it. */
+export function arePlainLines(head: Buffer, rest: Content): boolean {
+  if (rest.plainLines !== true) return false
   const text = head.toString('latin1')
   return text.endsWith('\r\n') && !NOT_PLAIN.test(text)
 }

@@ -34,6 +34,9 @@ export interface Header {
 
 const CR = 13
 const LF = 10
+const TAB = 9
+const SPACE = 32
+const COLON = 58
 const START_BYTES = 4096
 
 /** Picks the header from content as it streams by. Holds no more than the limit in memory, and copies what it holds. */
@@ -42,7 +45,6 @@ export class HeaderReader {
   #held = Buffer.alloc(0)
   #length = 0
   #done = false
-  #overflow = false
 
   constructor(limits: HeaderLimits = HEADER_LIMITS) {
     this.#limits = limits
@@ -55,6 +57,20 @@ export class HeaderReader {
 
   /** The next bytes. Does nothing once the header has ended. */
   push(chunk: Buffer): void {
+    if (this.#length > 0 || !this.#takeWhole(chunk)) this.#pushAll(chunk)
+  }
+
+  /** Mostly all of it comes in the first chunk: then it is copied once, and no more than itself. */
+  #takeWhole(chunk: Buffer): boolean {
+    if (this.#done) return true
+    const end = findEnd(chunk.subarray(0, this.#limits.bytes + 4), 0)
+    if (end < 0 || end > this.#limits.bytes) return false
+    this.#held = Buffer.from(chunk.subarray(0, end))
+    this.#finishAt(end)
+    return true
+  }
+
+  #pushAll(chunk: Buffer): void {
     // Most headers are short: the rest of a chunk is body, and not worth a copy
     for (let at = 0; at < chunk.length && !this.#done; ) {
       const step = Math.max(START_BYTES, this.#length)
@@ -67,9 +83,10 @@ export class HeaderReader {
     const from = Math.max(0, this.#length - 3)
     const taken = Math.min(chunk.length, this.#limits.bytes + 4 - this.#length)
     this.#append(chunk, taken)
-    const end = this.#findEnd(from)
+    const end = findEnd(this.#held.subarray(0, this.#length), from)
     if (end >= 0) this.#finishAt(end)
-    else if (this.#length > this.#limits.bytes) this.#overflowed()
+    // of a header as long as it may be, the empty line is behind the limit
+    else if (this.#length > this.#limits.bytes + 1) this.#done = true
   }
 
   #append(chunk: Buffer, taken: number): void {
@@ -86,35 +103,39 @@ export class HeaderReader {
     this.#length = needed
   }
 
-  /** Where the fields end: just before the empty line. -1 if it has not come yet. */
-  #findEnd(from: number): number {
-    const held = this.#held
-    if (this.#length >= 2 && held[0] === CR && held[1] === LF) return 0
-    const at = held.subarray(0, this.#length).indexOf('\r\n\r\n', from, 'latin1')
-    return at < 0 ? -1 : at + 2
-  }
-
   #finishAt(end: number): void {
     this.#done = true
     this.#length = end
-    this.#overflow = end > this.#limits.bytes
-  }
-
-  #overflowed(): void {
-    this.#done = true
-    this.#overflow = true
-    this.#length = this.#limits.bytes
   }
 
   /** The header that came. To be called once the header or the content has ended. */
   header(): Header {
     this.#done = true
-    return parseHeader(this.#held.subarray(0, this.#length), this.#overflow, this.#limits.fields)
+    const { bytes, fields } = this.#limits
+    return parseHeader(this.#held.subarray(0, Math.min(this.#length, bytes)), this.#length > bytes, fields)
   }
 }
 
+/** Where the fields end: just before the empty line. -1 if it has not come yet. */
+function findEnd(bytes: Buffer, from: number): number {
+  if (bytes[0] === CR && bytes[1] === LF) return 0
+  const at = bytes.indexOf('\r\n\r\n', from, 'latin1')
+  return at < 0 ? -1 : at + 2
+}
+
 // ftext of RFC 5322 section 2.2; white space before the colon is obsolete syntax (section 4.5) that parsers still take
-const FIELD = /^([!-9;-~]+)[ \t]*:/
+const isNameByte = (byte: number): boolean => byte > 32 && byte < 127 && byte !== COLON
+const isBlank = (byte: number): boolean => byte === SPACE || byte === TAB
+
+/** The name of the field that begins at `start`, and where its value does; null if no field does. */
+function readName(text: string, start: number): { name: string; valueAt: number } | null {
+  let end = start
+  while (isNameByte(text.charCodeAt(end))) end++
+  let colon = end
+  while (isBlank(text.charCodeAt(colon))) colon++
+  if (end === start || text.charCodeAt(colon) !== COLON) return null
+  return { name: text.slice(start, end), valueAt: colon + 1 }
+}
 
 /** Parses fields. `bytes` ends before the empty line. */
 export function parseHeader(bytes: Buffer, truncated = false, maxFields = HEADER_LIMITS.fields): Header {
@@ -126,14 +147,14 @@ export function parseHeader(bytes: Buffer, truncated = false, maxFields = HEADER
     const end = newline < 0 ? text.length : newline + 2
     const first = text.charCodeAt(start)
     const last = fields.at(-1)
-    if (first === 32 || first === 9) {
+    if (isBlank(first)) {
       if (last === undefined || last.end !== start) malformed++
       else last.end = end
     } else {
-      const name = FIELD.exec(text.slice(start, end))?.[1]
-      if (name === undefined) malformed++
+      const found = readName(text, start)
+      if (found === null) malformed++
       else if (fields.length === maxFields) return { bytes, fields, tooLarge: true, headless: false, malformed }
-      else fields.push(new Field(bytes, name, text.indexOf(':', start) + 1, start, end))
+      else fields.push(new Field(bytes, found.name, found.valueAt, start, end))
     }
     if (fields.length === 0 && malformed > 0) return HEADLESS
     start = end

@@ -1,7 +1,7 @@
 import type { Address } from '../../mail/address.ts'
 import type { Content } from '../../mail/content.ts'
 import type { Envelope, ReversePath } from '../../mail/envelope.ts'
-import { Stuffer } from './content.ts'
+import { fitterFor } from './content.ts'
 import type {
   ClientFailure,
   ClientLimits,
@@ -148,10 +148,11 @@ export class Session implements ClientSession {
 }
 
 /** Checks and stuffs small content before the peer hears of it. Null: it is to be streamed. */
-function prepare({ bytes }: Content): Prepared | null | 'damaged' {
+function prepare(content: Content): Prepared | null | 'damaged' {
+  const { bytes } = content
   if (bytes === null || bytes.length > SMALL_BYTES) return null
-  const stuffer = new Stuffer()
-  const body = bytes.length === 0 ? bytes : stuffer.next(bytes)
-  const end = stuffer.end()
+  const fitter = fitterFor(content)
+  const body = bytes.length === 0 ? bytes : fitter.next(bytes)
+  const end = fitter.end()
   return body === null || end === null ? 'damaged' : { body, end }
 }

@@ -1,4 +1,4 @@
-import { type Content, memoryContent, prefixedContent } from '../../mail/content.ts'
+import { arePlainLines, type Content, memoryContent, prefixedContent } from '../../mail/content.ts'
 import { type ContentWriter, SpoolUnavailable } from '../contract.ts'
 import type { StoredFile } from '../encode.ts'
 import { freshContent } from './file.ts'
@@ -44,7 +44,7 @@ export class SpoolWriter implements ContentWriter {
   async finish(plainLines = false): Promise<Content> {
     if (this.#content !== null) return this.#content
     if (this.#file === null) {
-      this.#content = memoryContent(this.#memory.subarray(HEAD_ROOM, HEAD_ROOM + this.#size))
+      this.#content = memoryContent(this.#memory.subarray(HEAD_ROOM, HEAD_ROOM + this.#size), plainLines)
     } else {
       const { folder, readBuffers } = this.#place
       const { name, sum } = await this.#file.finish()
@@ -76,7 +76,8 @@ export class SpoolWriter implements ContentWriter {
     if (!isFirst || head.length > HEAD_ROOM) return prefixedContent(head, content)
     this.#headTaken = true
     this.#memory.set(head, HEAD_ROOM - head.length)
-    return memoryContent(this.#memory.subarray(HEAD_ROOM - head.length, HEAD_ROOM + this.#size))
+    const whole = this.#memory.subarray(HEAD_ROOM - head.length, HEAD_ROOM + this.#size)
+    return memoryContent(whole, arePlainLines(head, content))
   }
 
   /** It is stored, and `readers` will read it to send it. */

@@ -162,3 +162,62 @@ test('fields are found by name, whatever its case', () => {
     ['1', '2'],
   )
 })
+
+const FIELD = /^([!-9;-~]+)[ \t]*:/
+
+/** Line by line, as RFC 5322 has it. */
+function modelOf(text: string) {
+  const end = text.startsWith('\r\n') ? 0 : text.indexOf('\r\n\r\n') + 2
+  const lines = (end === 1 ? text : text.slice(0, end)).match(/.*?\r\n|.+$/gs) ?? []
+  const fields: { name: string; text: string }[] = []
+  let [malformed, open] = [0, false]
+  for (const line of lines) {
+    const name = FIELD.exec(line)?.[1]
+    const last = fields.at(-1)
+    if (/^[ \t]/.test(line) && open && last !== undefined) last.text += line
+    else if (/^[ \t]/.test(line) || name === undefined) malformed++
+    else fields.push({ name, text: line })
+    if (!/^[ \t]/.test(line)) open = name !== undefined
+    if (fields.length === 0) return { headless: true, fields: [], malformed: 0 }
+  }
+  return { headless: false, fields, malformed }
+}
+
+test('a header is the same wherever it is cut, and is what its lines are', () => {
+  const words = ['A', 'Subject', ':', ' ', '\t', '\r\n', '\r\n\r\n', '\r', '\n', 'ü', '\0', 'x y', 'b:1\r\n', 'b :\r\n']
+  const texts = fc.array(fc.constantFrom(...words), { maxLength: 30 }).map((parts) => parts.join(''))
+  const cuts = fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 12 })
+  fc.assert(
+    fc.property(texts, cuts, (text, pieces) => {
+      const bounds = { bytes: 1000, fields: 100 }
+      const header = read(text, pieces, bounds)
+      assert.deepEqual(read(text, [], bounds), header)
+      const { headless, malformed, bytes } = header
+      const fields = header.fields.map(({ name, start, end }) => ({ name, text: bytes.toString('utf8', start, end) }))
+      assert.deepEqual({ headless, fields, malformed }, modelOf(text))
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('a header of exactly the limit is whole, and one more byte is too many, in one chunk or in many', () => {
+  for (const [length, tooLarge] of [
+    [limits.bytes - 1, false],
+    [limits.bytes, false],
+    [limits.bytes + 1, true],
+  ] as const) {
+    const text = `A: ${'x'.repeat(length - 5)}\r\n\r\nbody`
+    for (const pieces of [[], Array(text.length).fill(1), [500], [length], [length + 1], [length + 3]]) {
+      const header = read(text, pieces)
+      assert.deepEqual([header.tooLarge, header.bytes.length], [tooLarge, Math.min(length, limits.bytes)])
+    }
+  }
+})
+
+test('what is kept of a header is its own, and goes on as it was when its chunk is written over', () => {
+  const chunk = Buffer.from('A: 1\r\n\r\nbody')
+  const reader = new HeaderReader(limits)
+  reader.push(chunk)
+  chunk.fill('x')
+  assert.deepEqual(pairs(reader.header()), [['A', '1']])
+})

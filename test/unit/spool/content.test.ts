@@ -186,6 +186,24 @@ test('Small content that goes out under several heads keeps each apart, whatever
   assert.ok((await readAll(content, LIMIT)).equals(bytes))
 })
 
+test('Small content of plain lines is known as such when it is sent, if its head is plain too.', async (t) => {
+  const { spool } = await openTestSpool(t)
+  for (const [plainLines, prefix, known] of [
+    [true, 'Received: x\r\n', true],
+    [true, `${'Received: x\r\n'.repeat(100)}`, true],
+    [true, '.eceived: x\r\n', false],
+    [true, 'Received: x\n\r\n', false],
+    [false, 'Received: x\r\n', false],
+  ] as const) {
+    const writer = spool.receive()
+    writer.write(Buffer.from('A: 1\r\n\r\nbody\r\n'))
+    const content = await writer.finish(plainLines)
+    const put = { ...message(['a@a.test'], 0, { content }), prefix: Buffer.from(prefix) }
+    const { leases } = await spool.put(put, [deliver('a.test', START, START + HOUR)])
+    assert.equal(leases[0]?.content.plainLines, known, prefix.slice(0, 20))
+  }
+})
+
 test('A start removes content that no message names, and nothing that arrives meanwhile.', async (t) => {
   const opened = await openTestSpool(t, { contentInRowBytes: 100 })
   await opened.spool.put(message(['a@a.test'], 5000), [deliver('a.test')])

@@ -125,8 +125,11 @@ test('Content of known lines goes out as it is, and is looked at again where its
   assert.equal(fitterFor(plain).end()?.toString(), '.\r\n')
   assert.ok(!known({ ...plain, plainLines: false }))
   assert.ok(!known(memoryContent(Buffer.from('a\r\n'))))
+  const small = memoryContent(Buffer.from('a\r\n'), true)
+  assert.ok(known(small))
   for (const head of ['Received: x\r\n', 'a: .\r\n ..\r\n']) {
     assert.ok(known(prefixedContent(Buffer.from(head), plain)), head)
+    assert.ok(known(prefixedContent(Buffer.from(head), small)), head)
     assert.ok(!known(prefixedContent(Buffer.from(head), { ...plain, plainLines: false })), head)
   }
   for (const head of [
@@ -141,6 +144,7 @@ test('Content of known lines goes out as it is, and is looked at again where its
     'a\r\r\n',
   ]) {
     assert.ok(!known(prefixedContent(Buffer.from(head), plain)), JSON.stringify(head))
+    assert.ok(!known(prefixedContent(Buffer.from(head), small)), JSON.stringify(head))
   }
 })
 
