@@ -116,7 +116,7 @@ async function fill(path: string, waiting: number): Promise<void> {
   db.prepare(`${each} INSERT INTO content SELECT ? + x * 100, zeroblob(?) FROM i`).run(waiting, first, BYTES)
   db.prepare(
     `${each} INSERT INTO recipient SELECT ? + x * 100, 0, 'patient' || x || '@d' || (x % CAST(? AS INTEGER)) || '.test', NULL, NULL,
-     x % ? + 1, NULL, 0, ?, 1, 0, '450 4.2.1 try later', NULL, NULL, NULL FROM i`,
+     x % ? + 1, NULL, 0, ?, 1, 0, '450 4.2.1 try later', NULL, NULL, NULL, NULL, NULL FROM i`,
   ).run(waiting, first, DESTINATIONS, DESTINATIONS, Date.now() - 1000)
   db.exec('COMMIT')
   db.close()

@@ -5,6 +5,7 @@ import type { QueueEntry } from '../spool/contract.ts'
 import type { ApiTracedMessage, ApiTracePage } from './api.ts'
 import type { AdminPorts } from './ports.ts'
 import { toApiMessage, toApiTraced } from './shapes.ts'
+import { withDeadlines } from './waiting.ts'
 
 type CustodyPorts = Pick<AdminPorts, 'spool' | 'trace' | 'givesUpAt'>
 
@@ -37,7 +38,8 @@ export async function tellUnrecorded(ports: CustodyPorts, queueId: QueueId): Pro
 
 function joined({ givesUpAt }: CustodyPorts, message: TracedMessage, found: QueueEntry): ApiTracedMessage {
   const { receivedAt, sender } = found
-  return toApiTraced(message, toApiMessage(found).recipients, givesUpAt?.(receivedAt, sender === '<>') ?? null)
+  const queue = withDeadlines(found, toApiMessage(found).recipients, givesUpAt)
+  return toApiTraced(message, queue, givesUpAt?.(receivedAt, sender === '<>') ?? null)
 }
 
 /** Where the receipt is no longer on record, recipients may wait of whom nothing is. */

@@ -16,20 +16,27 @@ const CAUSES: Readonly<Record<ApiRecipient['state'], string>> = {
  * happens to it, whoever does nothing.
  */
 export function toWaiting(entry: QueueEntry, givesUpAt: GivesUpAt | undefined): ApiMessage {
-  const { receivedAt, sender } = entry
+  const message = toApiMessage(entry)
+  const recipients = withDeadlines(entry, message.recipients, givesUpAt).map(
+    (recipient): ApiRecipient => ({ ...recipient, cause: recipient.cause ?? CAUSES[recipient.state] }),
+  )
+  return { ...message, recipients }
+}
+
+/** With when each that is not held is given up: one that was released has a time of its own. */
+export function withDeadlines(
+  { receivedAt, sender, recipients: inQueue }: QueueEntry,
+  recipients: readonly ApiRecipient[],
+  givesUpAt: GivesUpAt | undefined,
+): readonly ApiRecipient[] {
   const isNotice = sender === '<>'
   const end = givesUpAt?.(receivedAt, isNotice)
-  const message = toApiMessage(entry)
-  const recipients = message.recipients.map((recipient): ApiRecipient => {
-    const cause = recipient.cause ?? CAUSES[recipient.state]
-    if (recipient.hold !== null || end === undefined) return { ...recipient, cause }
-    return {
-      ...recipient,
-      cause,
-      deadline: { at: new Date(end).toISOString(), afterwards: isNotice ? 'drop' : 'return' },
-    }
+  if (end === undefined) return recipients
+  return recipients.map((recipient, i) => {
+    if (recipient.hold !== null) return recipient
+    const at = new Date(Math.max(end, inQueue[i]?.triedUntil ?? 0)).toISOString()
+    return { ...recipient, deadline: { at, afterwards: isNotice ? 'drop' : 'return' } }
   })
-  return { ...message, recipients }
 }
 
 export const toWaitingPage = ({ entries, next }: QueuePage, givesUpAt: GivesUpAt | undefined): ApiQueuePage => ({

@@ -4,6 +4,7 @@ import type { Config, Route as ConfigRoute, RouteTls as ConfigTls, NextHop } fro
 import { DELIVER_DEFAULTS, type DeliverOptions } from '../deliver/options.ts'
 import type { HostsRoute, Route, RouteTable, RouteTls } from '../deliver/route.ts'
 import { EMPTY_REGISTER } from '../mail/secure-domain.ts'
+import type { Chance } from '../spool/contract.ts'
 import { reportsRoute } from './reports.ts'
 
 /** What delivery decides by, from the configuration. Throws Error, in words for the operator, if a file of authorities cannot be read. */
@@ -19,6 +20,7 @@ export function deliverOptions(config: Config, listening: DeliverOptions['lookup
     backOff: { waitsMs: queue.backOff, jitter: queue.jitter },
     lifetimeMs: queue.lifetime,
     bounceLifetimeMs: Math.min(queue.bounceLifetime, queue.lifetime),
+    afterReleaseMs: queue.afterRelease,
     delayNoticeMs: queue.delayNotice,
     concurrency: concurrency(config),
     connections: { idleMs: queue.connections.idle, messages: queue.connections.messages, ageMs: queue.connections.age },
@@ -37,6 +39,9 @@ export function deliverOptions(config: Config, listening: DeliverOptions['lookup
     askTimeoutMs: config.recipientCheck.timeout,
   }
 }
+
+/** What a release gives, by an operator as at a deadline. */
+export const chanceOf = ({ queue }: Config): Chance => ({ lifetimeMs: queue.lifetime, atLeastMs: queue.afterRelease })
 
 const notifications = ({ notifications: found }: Config): DeliverOptions['notifications'] => ({
   from: found.from,

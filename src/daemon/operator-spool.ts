@@ -8,7 +8,7 @@ import { type ReleasePorts, release } from './release.ts'
 export function operatorSpool(
   spool: Spool,
   deliver: Pick<Deliver, 'poke' | 'retryNow'>,
-  check: Pick<ReleasePorts, 'chain' | 'log'>,
+  check: Pick<ReleasePorts, 'chain' | 'chance' | 'log'>,
 ): AdminPorts['spool'] {
   return {
     list: (filter, page) => spool.list(filter, page),

@@ -12,7 +12,7 @@ import { certificateOptions } from './certificates.ts'
 import { chainOf } from './chain.ts'
 import { WatchedClock } from './clock-watch.ts'
 import { custodyPorts } from './custody.ts'
-import { deliverOptions } from './deliver-options.ts'
+import { chanceOf, deliverOptions } from './deliver-options.ts'
 import { domainsOf } from './domains.ts'
 import type { Listeners } from './listeners.ts'
 import { canonicalDestination, operatorSpool } from './operator-spool.ts'
@@ -133,7 +133,11 @@ export class Relay {
   #adminPorts() {
     const { spool, ledger, deliver } = this.#rooms
     return {
-      spool: operatorSpool(spool, deliver, { chain: () => this.#chain, log: this.#outside.sink.log }),
+      spool: operatorSpool(spool, deliver, {
+        chain: () => this.#chain,
+        chance: () => chanceOf(this.#config),
+        log: this.#outside.sink.log,
+      }),
       destination: canonicalDestination,
       trace: ledger,
       certificates: this.#rooms.certificates,

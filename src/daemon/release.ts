@@ -4,13 +4,15 @@ import type { Log } from '../log.ts'
 import { parseAddress } from '../mail/address.ts'
 import type { Content } from '../mail/content.ts'
 import type { Envelope, Recipient } from '../mail/envelope.ts'
-import type { Hold, QueueEntry, QueueFilter, Spool } from '../spool/contract.ts'
+import type { Chance, Hold, QueueEntry, QueueFilter, Spool } from '../spool/contract.ts'
 import { isToBeScanned } from './held-check.ts'
 
 export interface ReleasePorts {
   readonly spool: Pick<Spool, 'list' | 'content' | 'act'>
   /** As it is now. */
   readonly chain: () => Pick<Chain, 'rescans' | 'rescan'>
+  /** What is released gets this, as it is now. */
+  readonly chance: () => Chance
   readonly log: Log
 }
 
@@ -30,7 +32,7 @@ const AT_ONCE = 4
 export async function release(ports: ReleasePorts, filter: QueueFilter, by: string): Promise<Done> {
   const { spool, chain } = ports
   const nothingHeld = filter.state !== undefined && filter.state !== 'held'
-  if (!chain().rescans || nothingHeld) return spool.act({ do: 'release' }, filter, by)
+  if (!chain().rescans || nothingHeld) return spool.act({ do: 'release', chance: ports.chance() }, filter, by)
   const total = { changed: 0, busy: 0 }
   for (let after: string | null = null, more = true; more; ) {
     const page = await spool.list({ ...filter, state: 'held' }, { after, limit: PAGE })
@@ -57,7 +59,11 @@ async function releasePage(ports: ReleasePorts, entries: readonly QueueEntry[], 
   })
   if (may.length === 0) return { changed: 0, busy: refused }
   const queueIds = may.map(({ queueId }) => queueId)
-  const { changed, busy } = await ports.spool.act({ do: 'release' }, { ...filter, queueIds }, by)
+  const { changed, busy } = await ports.spool.act(
+    { do: 'release', chance: ports.chance() },
+    { ...filter, queueIds },
+    by,
+  )
   return { changed, busy: busy + refused }
 }
 

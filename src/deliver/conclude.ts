@@ -107,7 +107,7 @@ export class Concluder {
     this.#ports.due(dueAt)
   }
 
-  /** When a message is given up, milliseconds since 1970. */
+  /** When a message is given up that was not released from a hold, milliseconds since 1970. */
   expiresAt({ receivedAt, envelope }: Pick<Lease, 'receivedAt' | 'envelope'>): number {
     const { lifetimeMs, bounceLifetimeMs } = this.options
     return receivedAt + (envelope.mailFrom === null ? Math.min(lifetimeMs, bounceLifetimeMs) : lifetimeMs)

@@ -21,7 +21,7 @@ export interface JudgeContext {
   readonly now: number
   /** When whoever was deferred is tried again. */
   readonly dueAt: number
-  /** From then on a deferral is a failure. */
+  /** From then on a deferral is a failure, but of one that was released and is tried for longer. */
   readonly expiresAt: number
   /** What stands for those of whom nothing was said. */
   readonly otherwise: Reply
@@ -85,13 +85,19 @@ class Judging implements Judgement {
   }
 
   #defer(index: number, recipient: Recipient, reply: Reply): void {
-    const { now, dueAt, expiresAt } = this.#context
-    if (now >= expiresAt) {
+    const { dueAt } = this.#context
+    if (this.#isTooLate(index)) {
       this.#fail(index, recipient, expiredReply(replyText(reply)), EXPIRED, reply)
       return
     }
     this.deferred.push(reply)
     this.results.push({ index, state: { is: 'pending', dueAt, reply, attempted: true } })
+  }
+
+  #isTooLate(index: number): boolean {
+    const { now, expiresAt } = this.#context
+    const { indexes, triedUntil } = this.#lease
+    return now >= Math.max(expiresAt, triedUntil?.[indexes.indexOf(index)] ?? 0)
   }
 
   #notified({ address, orcpt }: Recipient, status: string, said: Reply): NotifiedRecipient {

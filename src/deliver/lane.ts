@@ -99,12 +99,13 @@ export function byDomain(lease: Lease): readonly { domain: string; lease: Lease 
 function partOf(lease: Lease, places: readonly number[]): Lease {
   const wanted = new Set(places)
   const only = <T>(all: readonly T[]): T[] => all.filter((_, place) => wanted.has(place))
-  const { envelope, indexes, attempts, lastReplies } = lease
+  const { envelope, indexes, attempts, lastReplies, triedUntil } = lease
   return {
     ...lease,
     envelope: { ...envelope, rcptTo: only(envelope.rcptTo) },
     indexes: only(indexes),
     attempts: only(attempts),
     lastReplies: only(lastReplies),
+    ...(triedUntil && { triedUntil: only(triedUntil) }),
   }
 }

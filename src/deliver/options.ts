@@ -30,6 +30,8 @@ export interface DeliverOptions {
   readonly lifetimeMs: number
   /** Likewise for messages with the null reverse-path, which are never returned; at most `lifetimeMs`. */
   readonly bounceLifetimeMs: number
+  /** What is released from a hold is tried for what was left of its lifetime when it was held, and for so long at least. */
+  readonly afterReleaseMs: number
   /** When a sender hears that the message still waits; null: never. */
   readonly delayNoticeMs: number | null
   readonly concurrency: ConcurrencyOptions
@@ -168,6 +170,7 @@ export const DELIVER_DEFAULTS: Omit<DeliverOptions, 'hostname' | 'helo'> = {
   backOff: DEFAULT_SCHEDULE,
   lifetimeMs: 5 * DAY,
   bounceLifetimeMs: 5 * DAY,
+  afterReleaseMs: DAY,
   delayNoticeMs: 4 * HOUR,
   concurrency: { initial: 5, perNextHop: 20, total: 200 },
   connections: { idleMs: 15 * SECOND, messages: 1000, ageMs: 10 * MINUTE },

@@ -4,7 +4,7 @@ import type { Recipient } from '../mail/envelope.ts'
 import { isNotifyWanted, type NotifiedRecipient } from '../mail/notification.ts'
 import type { Reply } from '../mail/reply.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Hold, Lease, Outcome, RecipientResult, Spool } from '../spool/contract.ts'
+import type { Chance, Hold, Lease, Outcome, RecipientResult, Spool } from '../spool/contract.ts'
 import { type Concluder, reasonOf } from './conclude.ts'
 import { EXPIRED, expiredReply, saidBy } from './judge.ts'
 import type { Notices } from './notices.ts'
@@ -155,7 +155,7 @@ class Round {
     const last = await this.#lastWords(lease)
     const replies = last.map((words) => expiredReply(words))
     const failures = this.#notified(lease, 'failure', last, () => EXPIRED)
-    return this.#failed(lease, replies, failures, { expired: true })
+    return { ...(await this.#failed(lease, replies, failures, { expired: true })), seen: { hold: null } }
   }
 
   async delayed(lease: Lease): Promise<Outcome> {
@@ -171,7 +171,14 @@ class Round {
     return { queueId, results, facts, notifications }
   }
 
+  /** An operator may have decided meanwhile: then nothing of it counts. */
   async overdue(lease: Lease, hold: Hold): Promise<Outcome> {
+    const { lifetimeMs, afterReleaseMs } = this.#options
+    const chance: Chance = { lifetimeMs, atLeastMs: afterReleaseMs }
+    return { ...(await this.#ended(lease, hold)), seen: { hold, chance } }
+  }
+
+  async #ended(lease: Lease, hold: Hold): Promise<Outcome> {
     const facts = { hold: hold.reason, owner: hold.owner, deadline: hold.then }
     this.#ports.log.info({ queueId: lease.queueId, ...facts }, 'a hold is over')
     if (hold.then === 'reject') return this.#refused(lease, hold, facts)
@@ -226,7 +233,8 @@ class Round {
       const words = last[i] ?? NEVER_TRIED
       if (mailFrom !== null && !isNotifyWanted(recipient, event)) return []
       const { address, orcpt } = recipient
-      const willRetryUntil = event === 'delay' ? lease.receivedAt + this.#options.lifetimeMs : null
+      const until = Math.max(lease.receivedAt + this.#options.lifetimeMs, lease.triedUntil?.[i] ?? 0)
+      const willRetryUntil = event === 'delay' ? until : null
       return [{ address, orcpt, status: status(words), ...saidBy(words, null), lastAttemptAt: null, willRetryUntil }]
     })
   }

@@ -137,6 +137,8 @@ export interface ActionFacts {
   readonly hold: HoldFact | null
   /** Where to; null is the recipients' own. Undefined where it was no rerouting. */
   readonly destination: string | null | undefined
+  /** Until when what was released is tried. */
+  readonly triedUntil: number | null
   /** What was found where the message could not be understood and was set aside. */
   readonly damaged: string | null
 }
@@ -201,6 +203,7 @@ export function readAction(facts: Facts): ActionFacts {
     by: textAt(facts, 'by'),
     hold: hold === null ? null : readHold(hold),
     destination: destination === null || typeof destination === 'string' ? destination : undefined,
+    triedUntil: numberAt(facts, 'triedUntil'),
     damaged: textAt(facts, 'damaged'),
   }
 }

@@ -24,7 +24,13 @@ export type RecipientFields = readonly [
   destination: string,
 ]
 
-export const recipientSum = (fields: RecipientFields): number => sumOf(fields)
+/** `triedUntil`: of one that was released; null adds nothing, as in rows of before there was such a time. */
+export const recipientSum = (fields: RecipientFields, triedUntil: number | null = null): number =>
+  sumOf(triedUntil === null ? fields : [...fields, triedUntil])
+
+/** After a change of what it covers: one that did not match before must not match now. */
+export const resummed = (sum: number | null, before: number, after: number): number | null =>
+  sum === before ? after : sum
 
 /** As SQLite gives texts back: half a surrogate pair comes out of it as U+FFFD. */
 const sumOf = (fields: readonly (string | number | null)[]): number =>

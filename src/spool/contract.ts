@@ -40,7 +40,7 @@ export interface Spool {
   block(destination: string, until: number, reason: BlockReason): Promise<void>
   /** Lets a destination be attempted again at once, and forgets its failures. */
   unblock(destination: string): Promise<void>
-  /** Recipients that are due for a bounce because their message was received before `receivedBefore`. */
+  /** Recipients that are due for a bounce because their message was received before `receivedBefore`, and none that is still to be tried after a release. */
   expired(receivedBefore: number, limit: number): Promise<Lease[]>
   /** Recipients for whom a delay notice is due and was neither sent nor waived; leased until settled with `noticed`. */
   undelayed(receivedBefore: number, limit: number): Promise<Lease[]>
@@ -133,6 +133,12 @@ export interface Hold {
   readonly told?: string
 }
 
+/** How long what is released is tried from then on: for what was left of its lifetime when it was held, and so long at least. */
+export interface Chance {
+  readonly lifetimeMs: number
+  readonly atLeastMs: number
+}
+
 export interface Stored {
   readonly queueId: QueueId
   /** The leases for plans with `leaseUntil`, one per destination, content in memory where it was. */
@@ -164,6 +170,8 @@ export interface Lease {
   readonly attempts: readonly number[]
   /** The last thing that was said about each recipient, or null. */
   readonly lastReplies: readonly (string | null)[]
+  /** Until when it is tried although it is older than its lifetime, likewise; left out where none was released. */
+  readonly triedUntil?: readonly (number | null)[]
   /** Content with the prefix in front. */
   readonly content: Content
   readonly leasedUntil: number
@@ -177,6 +185,16 @@ export interface Outcome {
   readonly facts: Readonly<Record<string, unknown>>
   /** Notifications that must be stored in the same commit. */
   readonly notifications: readonly { message: NewMessage; plans: readonly DeliveryPlan[] }[]
+  /** Of what was decided without an attempt. Left out, it is the truth of an attempt, and counts whatever happened meanwhile. */
+  readonly seen?: Seen
+}
+
+/** What stood when somebody decided: unless it stands for every recipient of the outcome, nothing of it counts. */
+export interface Seen {
+  /** Null: none was held. */
+  readonly hold: Hold | null
+  /** For what the outcome releases; left out, it has the age that it has. */
+  readonly chance?: Chance
 }
 
 export interface RecipientResult {
@@ -201,7 +219,8 @@ export type OperatorAction =
   /** Makes recipients due now and unblocks their destinations. */
   | { readonly do: 'retry' }
   | { readonly do: 'hold'; readonly hold: Hold }
-  | { readonly do: 'release' }
+  /** Without a chance it has the age that it has. */
+  | { readonly do: 'release'; readonly chance?: Chance }
   /** Sends to another destination; null goes back to the recipient's own. */
   | { readonly do: 'reroute'; readonly destination: string | null }
   /** Removes without a notification; journalled. */
@@ -257,6 +276,8 @@ export interface QueueRecipient {
   readonly owner: string | null
   /** When its attempt must have ended: until then it is leased. Left out of all that is not. */
   readonly leasedUntil?: number
+  /** It was released, and is tried until then at least. Left out of all others. */
+  readonly triedUntil?: number
   readonly hold: Hold | null
 }
 

@@ -26,10 +26,14 @@ export function toLease(
     indexes: recipients.map(([n]) => n),
     attempts: recipients.map(([, , , , attempts]) => attempts),
     lastReplies: recipients.map(([, , , , , lastReply]) => lastReply),
+    ...released(recipients.map(([, , , , , , triedUntil]) => triedUntil)),
     content: toContent(blob, file, { size, sum, onDamage }, read),
     leasedUntil,
   }
 }
+
+const released = (triedUntil: readonly (number | null)[]): Pick<Lease, 'triedUntil'> =>
+  triedUntil.some((until) => until !== null) ? { triedUntil } : {}
 
 export const toContent = (blob: Buffer, file: string | null, whole: Whole, read: ReadFile): Content =>
   file === null ? memoryContent(blob) : prefixedContent(blob, read(file, whole))

@@ -2,9 +2,10 @@ import { type Address, formatAddress } from '../mail/address.ts'
 import type { Envelope, NotifyCondition, Recipient, ReversePath } from '../mail/envelope.ts'
 import { formatQueueId, parseQueueId, type QueueId } from '../mail/queue-id.ts'
 import { type Reply, replyText } from '../mail/reply.ts'
-import type { DeliveryPlan, Hold, NewMessage, Outcome, QueueFilter, RecipientResult } from './contract.ts'
+import type { Chance, DeliveryPlan, Hold, NewMessage, Outcome, QueueFilter, RecipientResult, Seen } from './contract.ts'
 import { entryData } from './thread/journal.ts'
 import {
+  type ChanceRow,
   type FilterRow,
   FLAG,
   HELD,
@@ -14,6 +15,7 @@ import {
   type PutRecipient,
   type PutRow,
   type ResultRow,
+  type SeenRow,
   type SettleRow,
   type StoredHold,
 } from './wire.ts'
@@ -113,12 +115,25 @@ function discardedData({ rcptTo }: Envelope, plans: readonly DeliveryPlan[]): st
   return discarded.length === 0 ? null : entryData(discarded, '{}')
 }
 
-export const settleRow = (outcome: Outcome, notifications: readonly PutRow[]): SettleRow => [
-  idOf(outcome.queueId),
-  outcome.results.map(resultRow),
-  JSON.stringify(settledFacts(outcome, notifications)),
-  notifications,
+export function settleRow(outcome: Outcome, notifications: readonly PutRow[]): SettleRow {
+  const { queueId, results, seen } = outcome
+  const row = [
+    idOf(queueId),
+    results.map(resultRow),
+    JSON.stringify(settledFacts(outcome, notifications)),
+    notifications,
+  ] as const
+  return seen === undefined ? row : [...row, seenRow(seen)]
+}
+
+const seenRow = ({ hold, chance }: Seen): SeenRow => [
+  hold === null ? null : holdText(hold),
+  hold?.until ?? null,
+  chanceRow(chance),
 ]
+
+export const chanceRow = (chance: Chance | undefined): ChanceRow | null =>
+  chance === undefined ? null : [chance.lifetimeMs, chance.atLeastMs]
 
 /** With the notices that go into the same commit; of a failure always, so that none is told from not known. */
 function settledFacts({ facts, results }: Outcome, notifications: readonly PutRow[]): Outcome['facts'] {

@@ -87,6 +87,7 @@ const toEntry = ({ id, recipients, flags, ...row }: EntryRow, now: number): Queu
 function toRecipient(row: EntryRecipientRow, now: number): QueueRecipient {
   const { n, address, destination, attempts, lastReply, blockedUntil, reason } = row
   const held = row.state === HELD
+  const { triedUntil } = row
   const hold = held && row.hold !== null ? readHold(row.hold, row.holdUntil ?? 0) : null
   return {
     index: n,
@@ -98,6 +99,7 @@ function toRecipient(row: EntryRecipientRow, now: number): QueueRecipient {
     lastReply,
     cause: hold?.reason ?? (blockedUntil > now ? reason : null) ?? lastReply,
     owner: hold?.owner ?? (held ? null : 'delivery'),
+    ...(!held && triedUntil !== null && { triedUntil }),
     hold,
   }
 }

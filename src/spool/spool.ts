@@ -24,7 +24,7 @@ import type {
   Stored,
 } from './contract.ts'
 import { toHold, toLease } from './decode.ts'
-import { filterRow, holdText, idOf, putRow, settleRow } from './encode.ts'
+import { chanceRow, filterRow, holdText, idOf, putRow, settleRow } from './encode.ts'
 import { lookOverdue, type OverdueLook, type OverdueRequest, withLeaseEnds } from './overdue.ts'
 import { plannedLeases } from './planned.ts'
 import type { QueueReader } from './reader.ts'
@@ -166,6 +166,7 @@ export class SqliteSpool implements Spool {
       action: action.do,
       hold: hold === null ? null : holdText(hold),
       holdUntil: hold?.until ?? null,
+      chance: action.do === 'release' ? chanceRow(action.chance) : null,
       destination: action.do === 'reroute' ? action.destination : null,
       filter: filterRow(filter),
       by,

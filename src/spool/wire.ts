@@ -71,7 +71,14 @@ export type SettleRow = readonly [
   /** JSON. */
   facts: string,
   notifications: readonly PutRow[],
+  /** Left out of what was attempted. */
+  seen?: SeenRow,
 ]
+
+/** What somebody saw who decided without an attempt: the hold, null for none; and what is released gets this. */
+export type SeenRow = readonly [hold: string | null, holdUntil: number | null, chance: ChanceRow | null]
+
+export type ChanceRow = readonly [lifetimeMs: number, atLeastMs: number]
 
 export type ResultIs = 'relayed' | 'delivered' | 'failed' | 'discarded' | 'pending' | 'held' | 'noticed'
 
@@ -110,6 +117,7 @@ export type LeaseRecipient = readonly [
   notify: number | null,
   attempts: number,
   lastReply: string | null,
+  triedUntil: number | null,
 ]
 
 export interface LeaseWant {
@@ -133,6 +141,7 @@ export interface ActRow {
   readonly action: 'retry' | 'hold' | 'release' | 'reroute' | 'remove'
   readonly hold: string | null
   readonly holdUntil: number | null
+  readonly chance: ChanceRow | null
   readonly destination: string | null
   readonly filter: FilterRow
   readonly by: string

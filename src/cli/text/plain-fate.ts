@@ -37,14 +37,19 @@ function history({ index, events, event: last }: OneFate, context: FateContext):
 const DECIDING: ReadonlySet<string> = new Set(['remove', 'discard', 'hold'])
 
 function step({ event, facts, at }: ApiTraceEvent, index: number, { clock, message }: FateContext): string[] {
-  const { by, hold, destination } = readAction(facts)
+  const { by, hold, destination, triedUntil } = readAction(facts)
+  const until = triedUntil === null ? '' : `, to be tried until ${clock.at(triedUntil, message.receivedAt)} at least`
   const who = by ?? 'The relay'
   const time = clock.at(at, message.receivedAt)
   if (event === 'hold' && typeof facts.before === 'string')
     return [`Its hold was over at ${time}, and it was held again (${hold?.reason ?? 'no reason is on record'}).`]
   if (event === 'hold') return [`${who} held it at ${time}${hold === null ? '' : ` (${hold.reason})`}.`]
   if (event === 'release')
-    return [by === null ? `Its hold was over at ${time}, and it was released.` : `${who} released it at ${time}.`]
+    return [
+      by === null
+        ? `Its hold was over at ${time}, and it was released${until}.`
+        : `${who} released it at ${time}${until}.`,
+    ]
   if (event === 'retry') return [`${who} asked for another try at ${time}.`]
   if (event === 'reroute') return [`${who} rerouted it to ${destination ?? 'its own next hop'} at ${time}.`]
   if (event === 'notice' && isToldOfDelay(facts, index)) return [`The sender was told at ${time} that it is delayed.`]
@@ -134,7 +139,7 @@ function waiting(fate: Past, now: ApiRecipient, context: FateContext): string[] 
   if (state === 'leased') return [`It is being sent to ${destination} at this moment.`]
   if (hold !== null) return [held(fate, hold, context)]
   const next = now.nextAttemptAt === null ? '' : `; next try at ${clock.at(now.nextAttemptAt, message.receivedAt)}`
-  return [`Waiting for ${destination}${lastTry(fate, now, context)}${next}.`, ...ending(context)]
+  return [`Waiting for ${destination}${lastTry(fate, now, context)}${next}.`, ...ending(now, context)]
 }
 
 function lastTry({ events }: Past, { cause, attempts }: ApiRecipient, { clock, message }: FateContext): string {
@@ -144,7 +149,9 @@ function lastTry({ events }: Past, { cause, attempts }: ApiRecipient, { clock, m
   return `: last tried in vain at ${clock.at(last.at, message.receivedAt)}${why}`
 }
 
-function ending({ message: { givesUpAt, sender, receivedAt }, clock }: FateContext): string[] {
+function ending({ deadline }: ApiRecipient, { message, clock }: FateContext): string[] {
+  const { sender, receivedAt } = message
+  const givesUpAt = deadline?.at ?? message.givesUpAt
   if (givesUpAt === null) return []
   const end = sender === '<>' ? 'will be given up' : 'will be returned to the sender'
   return [`If nothing changes, it ${end} at ${clock.at(givesUpAt, receivedAt)}.`]

@@ -186,17 +186,23 @@ function attemptText(facts: ApiTraceEvent['facts']): string {
   return parts.join(', ')
 }
 
-const OF_ACTION: ReadonlySet<string> = new Set(['by', 'hold', 'before', 'beforeOwner', 'notices'])
+const OF_ACTION: ReadonlySet<string> = new Set(['by', 'hold', 'before', 'beforeOwner', 'notices', 'triedUntil'])
 
 function actionText(facts: ApiTraceEvent['facts']): string {
-  const { by, hold } = readAction(facts)
+  const { by, hold, triedUntil } = readAction(facts)
   const ended = readAttempt(facts).hold
   const { notices } = readAttempt(facts)
-  const rest = describeFacts(facts, hold === null && ended === null ? new Set(['by', 'notices']) : OF_ACTION)
+  const rest = describeFacts(
+    facts,
+    hold === null && ended === null ? new Set(['by', 'notices', 'triedUntil']) : OF_ACTION,
+  )
   const parts = [
     ...(by === null ? [] : [`by ${by}`]),
     ...(hold === null ? [] : [holdText(hold)]),
     ...(ended === null ? [] : [`its hold is over: ${ended.reason}`]),
+    ...(triedUntil === null || !isTime(triedUntil)
+      ? []
+      : [`tried until ${formatMoment(new Date(triedUntil).toISOString())} at least`]),
     ...(typeof facts.before === 'string' ? [`in place of the hold that is over: ${facts.before}`] : []),
     ...(notices === null ? [] : [notices.length === 0 ? 'no notice' : `notice ${notices.join(', ')}`]),
     ...(rest === '' ? [] : [rest]),

@@ -23,6 +23,11 @@ export const queue = section({
     '5d',
     'How long delivery is tried before the message is returned to its sender. RFC 5321 asks for at least 4d.',
   ),
+  afterRelease: key(
+    duration('1m', '30d'),
+    '1d',
+    'How long a message is tried at least once it is released from a hold: else for what was left of lifetime when it was held.',
+  ),
   delayNotice: key(
     orOff(duration('1m', '30d')),
     '4h',

@@ -21,7 +21,7 @@ const WINDOW = 2000
 const COLUMNS = `m.id, m.received_at AS receivedAt, m.client, ifnull(m.mail_from, '<>') AS sender,
   m.size + length(m.prefix) AS size, m.message_id AS messageId, m.flags,
   r.n, r.address, d.name AS destination, r.state, r.due_at AS dueAt, r.attempts, r.last_reply AS lastReply,
-  r.hold, r.hold_until AS holdUntil, d.blocked_until AS blockedUntil, d.reason`
+  r.hold, r.hold_until AS holdUntil, r.tried_until AS triedUntil, d.blocked_until AS blockedUntil, d.reason`
 
 /** The reader's operations. */
 export function readHandlers(db: Connection): Handlers<ReaderOps> {

@@ -58,12 +58,12 @@ export class OverdueLook {
         )
         .pluck(),
       old: db
-        .prepare<[number, number, number, number], FirstRow>(
-          `SELECT o.message_id, d.name, m.received_at
-           FROM (SELECT message_id, destination, state FROM recipient WHERE message_id < ?
+        .prepare<[number, number, number, number, number, number], FirstRow>(
+          `SELECT o.message_id, d.name, ifnull(o.tried_until - ?, m.received_at)
+           FROM (SELECT message_id, destination, state, tried_until FROM recipient WHERE message_id < ?
                  ORDER BY message_id LIMIT ?) o
            CROSS JOIN message m ON m.id = o.message_id LEFT JOIN destination d ON d.id = o.destination
-           WHERE o.state IN (0, 1) AND m.received_at < ? LIMIT ?`,
+           WHERE o.state IN (0, 1) AND m.received_at < ? AND ifnull(o.tried_until, 0) < ? LIMIT ?`,
         )
         .raw(),
       unnoticed: db
@@ -88,16 +88,23 @@ export class OverdueLook {
 
   look(want: OverdueWant): OverdueRows {
     const destinations = this.#sql.destinations.all(DESTINATIONS)
-    const { before, expiredBefore, noticeBefore, most } = want
+    const { before, noticeBefore, most } = want
     return {
       pending: this.#pending(destinations, want),
       holds: this.#holds(before, most),
-      expired: first(this.#sql.old.all(idAt(expiredBefore + SLACK_MS), RECIPIENTS, expiredBefore, most)),
+      expired: this.#expired(want),
       notices: noticeBefore === null ? null : this.#notices(noticeBefore, most),
       journal: this.#journal(before),
       damaged: this.#damaged(),
       backlogs: this.#backlogs(destinations, want),
     }
+  }
+
+  /** `since` is as if what was released had been received anew. */
+  #expired({ before, expiredBefore, most }: OverdueWant): OverdueRow | null {
+    const lifetime = before - expiredBefore
+    const upTo = idAt(expiredBefore + SLACK_MS)
+    return first(this.#sql.old.all(lifetime, upTo, RECIPIENTS, expiredBefore, before, most))
   }
 
   /** A recipient is late from when it was due and its destination was free again. */

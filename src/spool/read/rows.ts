@@ -29,6 +29,7 @@ export interface EntryRecipientRow {
   readonly lastReply: string | null
   readonly hold: string | null
   readonly holdUntil: number | null
+  readonly triedUntil: number | null
   readonly blockedUntil: number
   readonly reason: string | null
 }

@@ -163,8 +163,8 @@ function holdAll(db: Connection, now: number): number {
     then: 'release',
   }
   return db
-    .prepare('UPDATE recipient SET state = 2, hold = ?, hold_until = ? WHERE state = 0')
-    .run(JSON.stringify(hold), now + DOUBT_MS).changes
+    .prepare('UPDATE recipient SET state = 2, hold = ?, hold_until = ?, held_at = ? WHERE state = 0')
+    .run(JSON.stringify(hold), now + DOUBT_MS, now).changes
 }
 
 /**

@@ -167,8 +167,10 @@ function insertRecipient(
   const address = String(r.address)
   const name = String(r.destination_name ?? address.slice(address.lastIndexOf('@') + 1))
   db.prepare('INSERT OR IGNORE INTO destination (name) VALUES (?)').run(name)
-  const sum = recipientSum([id, Number(r.n), address, r.orcpt as string | null, r.notify as number | null, name])
+  const fields = [id, Number(r.n), address, r.orcpt as string | null, r.notify as number | null, name] as const
+  const triedUntil = (r.tried_until ?? null) as number | null
+  const sum = asItIs ? recipientSum(fields, triedUntil) : (r.sum ?? null)
   db.prepare(
-    `INSERT INTO recipient VALUES (?, ?, ?, ?, ?, (SELECT id FROM destination WHERE name = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  ).run(id, r.n, address, r.orcpt, r.notify, name, r.own, ...standingOf(r, now), asItIs ? sum : (r.sum ?? null))
+    `INSERT INTO recipient VALUES (?, ?, ?, ?, ?, (SELECT id FROM destination WHERE name = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  ).run(id, r.n, address, r.orcpt, r.notify, name, r.own, ...standingOf(r, now), sum, r.held_at ?? null, triedUntil)
 }

@@ -26,6 +26,7 @@ interface RecipientRow {
   readonly state: number
   readonly hold: string | null
   readonly sum: number | null
+  readonly tried_until: number | null
   readonly name: string | null
 }
 
@@ -46,7 +47,7 @@ export class RowCheck {
       bytes: db.prepare<[number], Buffer>('SELECT bytes FROM content WHERE id = ?').pluck(),
       file: db.prepare<[number], string>('SELECT name FROM content_file WHERE id = ?').pluck(),
       recipients: db.prepare<[number], RecipientRow>(
-        `SELECT r.n, r.address, r.orcpt, r.notify, r.state, r.hold, r.sum, d.name
+        `SELECT r.n, r.address, r.orcpt, r.notify, r.state, r.hold, r.sum, r.tried_until, d.name
          FROM recipient r LEFT JOIN destination d ON d.id = r.destination WHERE r.message_id = ?`,
       ),
     }
@@ -95,9 +96,9 @@ function wrongRow(id: number, message: Message): string | null {
 }
 
 function wrongRecipient(id: number, row: RecipientRow): string | null {
-  const { n, address, orcpt, notify, state, hold, sum, name } = row
+  const { n, address, orcpt, notify, state, hold, sum, tried_until, name } = row
   if (name === null) return 'a destination that is not known'
-  if (sum !== null && recipientSum([id, n, address, orcpt, notify, name]) !== sum)
+  if (sum !== null && recipientSum([id, n, address, orcpt, notify, name], tried_until) !== sum)
     return 'a recipient that does not match its checksum'
   if (![0, 1, HELD].includes(state)) return `unknown state ${state}`
   if ((state === HELD) !== (hold !== null)) return 'a recipient that is held and not held'

@@ -46,7 +46,7 @@ const SHAPES = {
   destination: ['0snnS'],
   journal: ['0nnss'],
   damaged: ['0nsSSBBS'],
-  recipient: ['nnsSNnSnnnnSSN', 'nnsSNnSnnnnSSNN'],
+  recipient: ['nnsSNnSnnnnSSN', 'nnsSNnSnnnnSSNN', 'nnsSNnSnnnnSSNNNN'],
   meta: ['sn'],
 } as const
 
@@ -89,7 +89,7 @@ class RowWriter {
     if (table === null) return
     const values = row.rowid === null ? [...row.values] : [row.rowid, ...row.values.slice(1)]
     if (table === 'message') while (values.length < 11) values.push(null)
-    if (table === 'recipient' && values.length < 15) values.push(null)
+    if (table === 'recipient') while (values.length < 17) values.push(null)
     if (table === 'destination') this.#names.set(Number(values[0]), String(values[1]))
     const verb = table === 'message' && messageFits(values) ? 'REPLACE' : 'IGNORE'
     this.#db.prepare(`INSERT OR ${verb} INTO ${table} VALUES (${values.map(() => '?').join(', ')})`).run(...values)
@@ -98,12 +98,14 @@ class RowWriter {
   /** A destination that was altered or lost is found again by the checksums of its recipients. */
   destinations(): void {
     const rows = this.#db
-      .prepare(`SELECT message_id, n, address, orcpt, notify, destination, sum FROM recipient WHERE sum IS NOT NULL`)
+      .prepare(
+        `SELECT message_id, n, address, orcpt, notify, destination, sum, tried_until FROM recipient WHERE sum IS NOT NULL`,
+      )
       .raw()
-      .all() as [number, number, string, string | null, number | null, number, number][]
+      .all() as [number, number, string, string | null, number | null, number, number, number | null][]
     const guesses = new Map<number, string>()
-    for (const [id, n, address, orcpt, notify, destination, sum] of rows) {
-      const fits = (name: string) => recipientSum([id, n, address, orcpt, notify, name]) === sum
+    for (const [id, n, address, orcpt, notify, destination, sum, triedUntil] of rows) {
+      const fits = (name: string) => recipientSum([id, n, address, orcpt, notify, name], triedUntil) === sum
       const now = guesses.get(destination) ?? this.#names.get(destination)
       if (now !== undefined && fits(now)) continue
       const domain = address.slice(address.lastIndexOf('@') + 1)

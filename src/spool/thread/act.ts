@@ -1,7 +1,8 @@
 import type { Connection } from '../../db/database.ts'
-import { recipientSum } from '../checksum.ts'
+import { recipientSum, resummed } from '../checksum.ts'
 import { Scan } from '../read/filter.ts'
 import { type ActDone, type ActRow, HELD, LEASED, PENDING } from '../wire.ts'
+import type { Chances } from './chances.ts'
 import { type EntryRecipient, entryData } from './journal.ts'
 import type { Removal } from './removal.ts'
 import type { SpoolState } from './state.ts'
@@ -17,6 +18,7 @@ interface Selected {
   readonly orcpt: string | null
   readonly notify: number | null
   readonly sum: number | null
+  readonly tried_until: number | null
 }
 
 // The writer serves mail between two of these
@@ -27,20 +29,24 @@ const WINDOW = 200
 export class Actor {
   readonly #state: SpoolState
   readonly #removal: Removal
+  readonly #chances: Chances
   readonly #scan
   readonly #sql
 
-  constructor(db: Connection, state: SpoolState, removal: Removal) {
+  constructor(db: Connection, state: SpoolState, removal: Removal, chances: Chances) {
     this.#state = state
     this.#removal = removal
+    this.#chances = chances
     this.#scan = new Scan<Selected>(
       db,
-      'r.message_id AS id, r.n, r.address, r.state, r.destination, r.own, r.due_at, r.orcpt, r.notify, r.sum',
+      'r.message_id AS id, r.n, r.address, r.state, r.destination, r.own, r.due_at, r.orcpt, r.notify, r.sum, r.tried_until',
     )
     const where = 'WHERE message_id = ? AND n = ?'
     this.#sql = {
       due: db.prepare(`UPDATE recipient SET due_at = ? ${where}`),
-      hold: db.prepare(`UPDATE recipient SET state = 2, hold = ?, hold_until = ? ${where}`),
+      hold: db.prepare(
+        `UPDATE recipient SET state = 2, hold = ?, hold_until = ?, held_at = iif(state = 2, held_at, ?) ${where}`,
+      ),
       release: db.prepare(`UPDATE recipient SET state = 0, due_at = ?, hold = NULL, hold_until = NULL ${where}`),
       reroute: db.prepare(`UPDATE recipient SET destination = ?, own = ?, sum = ?, due_at = min(due_at, ?) ${where}`),
       left: db.prepare('SELECT 1 FROM recipient WHERE message_id = ? LIMIT 1').pluck(),
@@ -66,25 +72,33 @@ export class Actor {
     done: { changed: number; busy: number; files: string[] },
   ): void {
     const changed: EntryRecipient[] = []
+    let triedUntil = 0
     for (const recipient of recipients) {
-      if (this.#isBusy(recipient)) done.busy++
-      else if (this.#change(row, recipient, now)) changed.push(entry(row, recipient))
+      if (this.#isBusy(recipient)) {
+        done.busy++
+        continue
+      }
+      const change = this.#change(row, recipient, now)
+      if (change === false) continue
+      changed.push(entry(row, recipient))
+      if (change !== true) triedUntil = Math.max(triedUntil, change.triedUntil ?? 0)
     }
     const [first] = recipients
     if (first === undefined || changed.length === 0) return
     done.changed += changed.length
     if (row.action === 'remove') this.#drop(first.id, done.files)
-    this.#state.journal.append(now, first.id, row.action, entryData(changed, facts(row)))
+    this.#state.journal.append(now, first.id, row.action, entryData(changed, facts(row, triedUntil)))
   }
 
   #isBusy({ id, n, state }: Selected): boolean {
     return state === LEASED || this.#state.holdLeases.until(id, n) > 0
   }
 
-  #change(row: ActRow, recipient: Selected, now: number): boolean {
+  /** Whether it changed it; of a release, until when it is tried. */
+  #change(row: ActRow, recipient: Selected, now: number): boolean | { readonly triedUntil: number | null } {
     if (row.action === 'retry') return this.#retry(recipient, now)
-    if (row.action === 'release') return this.#release(recipient, now)
-    if (row.action === 'hold') return this.#hold(recipient, row)
+    if (row.action === 'release') return this.#release(recipient, row, now)
+    if (row.action === 'hold') return this.#hold(recipient, row, now)
     if (row.action === 'reroute') return this.#reroute(recipient, row.destination, now)
     this.#removal.recipient(recipient.id, recipient.n)
     return this.#moved(recipient, null)
@@ -100,14 +114,17 @@ export class Actor {
     return true
   }
 
-  #release(recipient: Selected, now: number): boolean {
-    if (recipient.state !== HELD) return false
-    this.#sql.release.run(now, recipient.id, recipient.n)
-    return this.#moved(recipient, PENDING, now)
+  #release(recipient: Selected, { chance }: ActRow, now: number): false | { readonly triedUntil: number | null } {
+    const { id, n, state } = recipient
+    if (state !== HELD) return false
+    const triedUntil = this.#chances.give(id, n, chance, now)
+    this.#sql.release.run(now, id, n)
+    this.#moved(recipient, PENDING, now)
+    return { triedUntil }
   }
 
-  #hold(recipient: Selected, { hold, holdUntil }: ActRow): boolean {
-    this.#sql.hold.run(hold, holdUntil, recipient.id, recipient.n)
+  #hold(recipient: Selected, { hold, holdUntil }: ActRow, now: number): boolean {
+    this.#sql.hold.run(hold, holdUntil, now, recipient.id, recipient.n)
     return this.#moved(recipient, HELD)
   }
 
@@ -142,10 +159,10 @@ export class Actor {
   }
 }
 
-/** One that did not match before must not match now. */
-function sumAfter({ id, n, address, orcpt, notify, sum }: Selected, from: string, to: string): number | null {
-  if (sum === null || recipientSum([id, n, address, orcpt, notify, from]) !== sum) return sum
-  return recipientSum([id, n, address, orcpt, notify, to])
+function sumAfter(recipient: Selected, from: string, to: string): number | null {
+  const { id, n, address, orcpt, notify, sum, tried_until } = recipient
+  const sumWith = (destination: string) => recipientSum([id, n, address, orcpt, notify, destination], tried_until)
+  return resummed(sum, sumWith(from), sumWith(to))
 }
 
 function byMessage(rows: readonly Selected[]): Selected[][] {
@@ -164,7 +181,8 @@ function entry({ action }: ActRow, { n, address, state }: Selected): EntryRecipi
   return { index: n, address, state: action === 'reroute' ? same : after[action] }
 }
 
-function facts({ by, hold, holdUntil, action, destination }: ActRow): string {
+function facts({ by, hold, holdUntil, action, destination }: ActRow, triedUntil: number): string {
   const held = hold === null ? {} : { hold: { ...JSON.parse(hold), until: holdUntil } }
-  return JSON.stringify({ by, ...held, ...(action === 'reroute' ? { destination } : {}) })
+  const released = triedUntil === 0 ? {} : { triedUntil }
+  return JSON.stringify({ by, ...held, ...released, ...(action === 'reroute' ? { destination } : {}) })
 }

@@ -18,10 +18,11 @@ export type RecipientRow = readonly [
   state: number,
   sum: number | null,
   hold: string | null,
+  triedUntil: number | null,
 ]
 
 /** How many columns these are. */
-export const RECIPIENT_WIDTH = 9
+export const RECIPIENT_WIDTH = 10
 
 type MessageRow = readonly [
   receivedAt: number,
@@ -41,7 +42,7 @@ export interface Granted {
   readonly blob: Uint8Array
 }
 
-export const RECIPIENT_COLUMNS = 'n, address, orcpt, notify, attempts, last_reply, state, sum, hold'
+export const RECIPIENT_COLUMNS = 'n, address, orcpt, notify, attempts, last_reply, state, sum, hold, tried_until'
 
 /** Turns rows into leases: reads the message and its content, and marks the rows leased. */
 export class Granter {
@@ -142,14 +143,14 @@ function checkMessage(id: number, message: MessageRow): void {
 }
 
 function checkRecipient(id: number, destination: string, row: RecipientRow): LeaseRecipient {
-  const [n, address, orcpt, notify, attempts, lastReply, state, sum, hold] = row
-  if (sum !== null && recipientSum([id, n, address, orcpt, notify, destination]) !== sum) {
+  const [n, address, orcpt, notify, attempts, lastReply, state, sum, hold, triedUntil] = row
+  if (sum !== null && recipientSum([id, n, address, orcpt, notify, destination], triedUntil) !== sum) {
     throw new Error('a recipient that does not match its checksum')
   }
   // A quarantine whose state was altered must not go out
   if (state !== HELD && hold !== null) throw new Error('a recipient that is held and not held')
   checkAddress(address)
-  return [n, address, orcpt, notify, attempts, lastReply]
+  return [n, address, orcpt, notify, attempts, lastReply, triedUntil]
 }
 
 function checkAddress(text: string): void {

@@ -34,7 +34,9 @@ export class Housekeeping {
   readonly #state: SpoolState
   readonly #granter: Granter
   readonly #damage: Damage
+  readonly #aging
   readonly #expired
+  readonly #released
   readonly #open
   readonly #unnoticed
   readonly #overdue
@@ -45,9 +47,22 @@ export class Housekeeping {
     this.#state = state
     this.#granter = granter
     this.#damage = damage
+    this.#aging = db
+      .prepare<[number, number], number>(
+        `SELECT message_id FROM recipient WHERE message_id >= ? AND message_id < ? AND tried_until IS NULL
+         AND state IN (0, 1) ORDER BY message_id LIMIT 1`,
+      )
+      .pluck()
     this.#expired = db
+      .prepare<[number, number, number, number], AgedRow>(
+        `${AGED} ${FROM} WHERE r.message_id >= ? AND r.message_id < ? AND r.state = 0 AND r.tried_until IS NULL
+         AND m.received_at < ? ORDER BY r.message_id LIMIT ?`,
+      )
+      .raw()
+    this.#released = db
       .prepare<[number, number, number], AgedRow>(
-        `${AGED} ${FROM} WHERE r.message_id < ? AND r.state = 0 AND m.received_at < ? ORDER BY r.message_id LIMIT ?`,
+        `${AGED} FROM recipient r INDEXED BY recipient_released CROSS JOIN message m ON m.id = r.message_id
+         WHERE r.state = 0 AND r.tried_until <= ? AND m.received_at < ? ORDER BY r.tried_until LIMIT ?`,
       )
       .raw()
     // A held one gets no notice: somebody knows of it
@@ -74,7 +89,19 @@ export class Housekeeping {
   }
 
   expired({ before, limit, until }: { before: number; limit: number; until: number }, now: number): Granted[] {
-    return this.#grant(this.#expired.all(idAt(before + SLACK_MS), before, limit), until, now)
+    const rows = this.#aged(before, limit, now)
+    if (rows.length < limit) rows.push(...this.#released.all(now, before, limit - rows.length))
+    return this.#grant(rows, until, now)
+  }
+
+  /** From the mark below which nothing has a lifetime of its own any more. */
+  #aged(before: number, limit: number, now: number): AgedRow[] {
+    const { aged } = this.#state
+    const from = aged.from(before)
+    const end = idAt(before + SLACK_MS)
+    const first = this.#aging.get(from, end)
+    aged.reached(first ?? Math.min(idAt(before - SLACK_MS), idAt(now - LATEST_PUT_MS)))
+    return first === undefined ? [] : this.#expired.all(first, end, before, limit)
   }
 
   /**
@@ -94,7 +121,7 @@ export class Housekeeping {
     const found: OverdueHold[] = []
     for (const row of this.#overdue.all(now, SCAN)) {
       if (found.length >= limit) break
-      const [n, id] = [row[0], row[9]]
+      const [n, id] = [row[0], row[RECIPIENT_WIDTH]]
       if (this.#state.holdLeases.until(id, n) > 0 || this.#damage.has(id)) continue
       const overdue = this.#grantHeld(row, until, now)
       if (overdue !== null) found.push(overdue)
@@ -103,7 +130,7 @@ export class Housekeeping {
   }
 
   #grantHeld(row: HeldRow, until: number, now: number): OverdueHold | null {
-    const [, , , , , , , , , id, destination, hold, holdUntil] = row
+    const [, , , , , , , , , , id, destination, hold, holdUntil] = row
     const to = this.#state.destinations.get(destination)
     if (to === undefined || !isHold(hold)) {
       this.#damage.setAside(id, 'a hold that cannot be read', now)
@@ -117,7 +144,7 @@ export class Housekeeping {
   #grant(rows: readonly AgedRow[], until: number, now: number): Granted[] {
     const groups = new Map<string, AgedRow[]>()
     for (const row of rows) {
-      const key = `${row[9]} ${row[10]}`
+      const key = `${row[10]} ${row[11]}`
       const group = groups.get(key)
       if (group === undefined) groups.set(key, [row])
       else group.push(row)
@@ -127,15 +154,15 @@ export class Housekeeping {
 
   #grantOne(group: readonly AgedRow[], until: number, now: number): Granted[] {
     const [first] = group
-    if (first === undefined || this.#damage.has(first[9])) return []
-    const to = this.#state.destinations.get(first[10])
+    if (first === undefined || this.#damage.has(first[10])) return []
+    const to = this.#state.destinations.get(first[11])
     if (to === undefined) {
-      this.#damage.setAside(first[9], 'a destination that is not known', now)
+      this.#damage.setAside(first[10], 'a destination that is not known', now)
       return []
     }
     this.#state.destinations.recheck(to)
     const rows = group.map((row) => row.slice(0, RECIPIENT_WIDTH) as unknown as RecipientRow)
-    const granted = this.#granter.pending(first[9], to, rows, until, now)
+    const granted = this.#granter.pending(first[10], to, rows, until, now)
     return granted === null ? [] : [granted]
   }
 }

@@ -1,6 +1,6 @@
 import type { Connection } from '../../db/database.ts'
 import { contentSum, messageSum, recipientSum } from '../checksum.ts'
-import { LEASED, PENDING, type PutRow } from '../wire.ts'
+import { HELD, LEASED, PENDING, type PutRow } from '../wire.ts'
 import type { SpoolState } from './state.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -18,7 +18,9 @@ export class Putter {
     this.#message = db.prepare('INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#content = db.prepare('INSERT INTO content VALUES (?, ?)')
     this.#file = db.prepare('INSERT INTO content_file VALUES (?, ?)')
-    this.#recipient = db.prepare('INSERT INTO recipient VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, 0, NULL, ?, ?, ?)')
+    this.#recipient = db.prepare(
+      'INSERT INTO recipient VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, 0, NULL, ?, ?, ?, ?, NULL)',
+    )
   }
 
   /** `blobs`: the prefix, then the bytes unless a file has them. Returns how many blobs were used. */
@@ -51,16 +53,17 @@ export class Putter {
     this.#message.run(...fields, prefix, ofContent, messageSum([...fields, ofContent], prefix))
     if (file === null) this.#content.run(id, bytes)
     else this.#file.run(id, file)
-    this.#recipients(id, recipients)
+    this.#recipients(id, recipients, receivedAt)
     return used
   }
 
-  #recipients(id: number, recipients: PutRow[9]): void {
+  #recipients(id: number, recipients: PutRow[9], receivedAt: number): void {
     const { destinations, leases } = this.#state
     for (const [n, address, orcpt, notify, name, state, dueAt, leaseUntil, hold, holdUntil] of recipients) {
       const destination = destinations.named(name)
       const sum = recipientSum([id, n, address, orcpt, notify, name])
-      this.#recipient.run(id, n, address, orcpt, notify, destination.id, state, dueAt, hold, holdUntil, sum)
+      const heldAt = state === HELD ? receivedAt : null
+      this.#recipient.run(id, n, address, orcpt, notify, destination.id, state, dueAt, hold, holdUntil, sum, heldAt)
       destinations.move(destination, null, state)
       if (state === LEASED) leases.set(id, n, leaseUntil)
       if (state === PENDING) destinations.due(destination, dueAt)

@@ -79,7 +79,15 @@ ALTER TABLE message ADD COLUMN sum INTEGER;
 ALTER TABLE recipient ADD COLUMN sum INTEGER;
 `
 
+// Holds take no time from a message: since when it is held, and until when it is tried after its release
+const chances = `
+ALTER TABLE recipient ADD COLUMN held_at INTEGER;
+ALTER TABLE recipient ADD COLUMN tried_until INTEGER;
+CREATE INDEX recipient_released ON recipient (tried_until) WHERE state = 0 AND tried_until IS NOT NULL;
+`
+
 export const migrations: readonly Migration[] = [
   { version: 1, up: (db) => db.exec(first) },
   { version: 2, up: (db) => db.exec(sums) },
+  { version: 3, up: (db) => db.exec(chances) },
 ]

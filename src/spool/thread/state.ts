@@ -1,3 +1,4 @@
+import type { AgedMark } from './aged.ts'
 import type { Destinations } from './destinations.ts'
 import type { IdMark } from './ids.ts'
 import type { Journal } from './journal.ts'
@@ -12,6 +13,7 @@ export interface SpoolState {
   readonly holdLeases: LeaseTimes
   readonly journal: Journal
   readonly ids: IdMark
+  readonly aged: AgedMark
 }
 
 export function committed(state: SpoolState, now: number): void {
@@ -28,4 +30,5 @@ export function rolledBack(state: SpoolState): void {
   state.holdLeases.rolledBack()
   state.ids.rolledBack()
   state.journal.rolledBack()
+  state.aged.rolledBack()
 }

@@ -4,7 +4,9 @@ import { type Connection, isOfTheDisk } from '../../db/database.ts'
 import { type Handlers, type Store, WithBlobs } from '../../db/thread.ts'
 import type { LeaseRow, SummaryRow, WriterData, WriterOps, WriterReady } from '../wire.ts'
 import { Actor } from './act.ts'
+import { AgedMark } from './aged.ts'
 import type { Ballast } from './ballast.ts'
+import { Chances } from './chances.ts'
 import { clockWentBack } from './clock-back.ts'
 import { Damage } from './damage.ts'
 import { Destinations } from './destinations.ts'
@@ -75,10 +77,12 @@ function makeParts(db: Connection, data: WriterData, space: Space): Parts {
     holdLeases: new LeaseTimes(),
     journal: new Journal(db, sourceOf(db), data.journalAfter),
     ids: new IdMark(db),
+    aged: new AgedMark(),
   }
   const removal = new Removal(db)
   const damage = new Damage(db, state, removal)
   const putter = new Putter(db, state)
+  const chances = new Chances(db, state)
   const granter = new Granter(db, state, damage, data.contentPath)
   return {
     db,
@@ -86,10 +90,10 @@ function makeParts(db: Connection, data: WriterData, space: Space): Parts {
     putter,
     damage,
     space,
-    settler: new Settler(db, state, putter, removal),
+    settler: new Settler(db, state, { putter, removal, chances }),
     lessor: new Lessor(db, state, granter, damage),
     housekeeping: new Housekeeping(db, state, granter, damage),
-    actor: new Actor(db, state, removal),
+    actor: new Actor(db, state, removal, chances),
   }
 }
 

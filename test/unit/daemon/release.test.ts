@@ -54,7 +54,11 @@ async function start(t: Scope, plugins: readonly Inspector[]) {
   const log = { ...silentLog, warn: (fields: object) => void warned.push(fields) }
   let pokes = 0
   const deliver = { poke: () => void pokes++, retryNow: () => {} }
-  const operator = operatorSpool(spool, deliver, { chain: () => chain, log })
+  const operator = operatorSpool(spool, deliver, {
+    chain: () => chain,
+    chance: () => ({ lifetimeMs: 5 * 86_400_000, atLeastMs: 86_400_000 }),
+    log,
+  })
   const put = async (body: string, hold: Hold = HOLD, locals: readonly string[] = ['b']): Promise<QueueId> => {
     const rcptTo = locals.map((local) => ({ address: { local, domain: 'far.test' }, notify: null, orcpt: null }))
     const envelope = {

@@ -179,6 +179,56 @@ describe('a hold that nobody decided on', () => {
   })
 })
 
+describe('mail that is released when it is older than its lifetime', () => {
+  const hold = (then: Hold['then'], until: number): Hold => ({ reason: 'a loop', owner: 'operator:anna', until, then })
+
+  it('is tried again and again while its next hop rests, and goes out when that is back', async (t) => {
+    const { relay, start, port, reports } = await heldFor(t)
+    await relay.goTo(start + 7 * DAY + 20 * HOUR)
+    assert.equal(reports().length, 0)
+    assert.equal((await relay.spool.summary()).states.pending, 1)
+    const hop = await startSink(t, { port })
+    await relay.advance(2 * HOUR)
+    assert.equal(hop.messages.length, 1)
+  })
+
+  it('goes back to its sender when that time is over too', async (t) => {
+    const { relay, start, reports } = await heldFor(t)
+    await relay.goTo(start + 8 * DAY - HOUR)
+    assert.equal(reports().length, 0)
+    await relay.goTo(start + 8 * DAY + 10 * 60_000)
+    assert.equal(reports()[0]?.perRecipient[0]?.get('status'), '4.4.7')
+    assert.deepEqual((await relay.spool.summary()).states, { pending: 0, leased: 0, held: 0 })
+  })
+
+  it('is put off by a next hop that answers, and not failed', async (t) => {
+    const { relay, start, port, reports } = await heldFor(t)
+    await startSink(t, { port, fault: ({ phase }) => (phase === 'rcpt' ? { reply: '452 4.2.2 full' } : null) })
+    await relay.goTo(start + 7 * DAY + 12 * HOUR)
+    assert.equal(reports().length, 0)
+    await relay.goTo(start + 8 * DAY + 2 * HOUR)
+    assert.equal(reports()[0]?.perRecipient[0]?.get('diagnostic-code'), 'smtp; 452 4.2.2 full')
+  })
+
+  /** One message to a next hop that does not answer, held an hour before its end, for seven days in all. */
+  async function heldFor(t: TestContext) {
+    const home = await startSink(t)
+    const port = await freePort()
+    const table = routes({ 'royal.example.test': hosts(home.port) }, hosts(port))
+    const relay = await startRelay(t, {
+      options: { routes: table, delayNoticeMs: null, sweepMs: 5 * 60_000 },
+      asleep: true,
+    })
+    const start = relay.clock.now()
+    await relay.enqueue({ to: 'a@example.org' })
+    relay.clock.jump(5 * DAY - HOUR)
+    await relay.spool.act({ do: 'hold', hold: hold('release', start + 7 * DAY) }, {}, 'anna')
+    relay.clock.jump(2 * DAY + HOUR)
+    await relay.deliver.sweep()
+    return { relay, start, port, reports: () => home.messages.map(({ content }) => parseReport(content)) }
+  }
+})
+
 describe('sweeping', () => {
   it('takes everything that is due, in bounded batches', async (t) => {
     const { relay, reports } = await setUp(t, { sweepBatch: 7, delayNoticeMs: null })

@@ -46,8 +46,8 @@ interface HoldOptions extends ActionOptions {
 export function holdCommand(): Command {
   const help = `
 At its deadline a held recipient is released (attempted again), rejected (returned to the sender)
-or discarded (nobody is told). A hold does not make a message younger: one that is older than
-queue.lifetime when it is released is attempted once more at the most, and else returned.
+or discarded (nobody is told). A hold takes nothing from the time for delivery: what is released is
+tried for as long as was left of queue.lifetime when it was held, and for queue.afterRelease at least.
 
 Examples:
   postern queue hold --client pathology-analysers --reason 'loop, see ticket 4711' --until 4h
@@ -71,8 +71,8 @@ export const releaseCommand = (): Command =>
     'release',
     'let held recipients go on to delivery',
     `
-What is older than queue.lifetime by now is attempted once at the most, and returned if that fails or
-its next hop cannot be reached.
+What is released is tried for as long as was left of queue.lifetime when it was held, and for
+queue.afterRelease at least, however old it is; postern queue show tells until when.
 
 Examples:
   postern queue release 00KX3T9A001
