@@ -93,6 +93,39 @@ test('One read that fails at a start costs the ledger nothing: what is damaged i
   for (let which = Math.floor(reads / 3); which <= reads; which += 5) look(which)
 })
 
+test('One read that fails at a start sends nobody to repair a sound spool.', async (t) => {
+  if (!need(t, 'gcc')) return
+  const { spool, path: opened } = await openTestSpool(t)
+  for (let n = 0; n < 5; n++) await spool.put(message(['a@b.test']), [deliver('b.test', START, START + 1e6)])
+  const folder = temporaryFolder(t, 'reads')
+  const left = join(folder, 'left')
+  cpSync(opened, left, { recursive: true, filter: (path) => !/(\.lock|-shm)$/.test(path) })
+  const shim = buildShim(folder)
+  const look = (which: number) => {
+    const path = join(folder, `${which}`)
+    cpSync(left, path, { recursive: true })
+    const disk = new FaultyDisk(shim, `${path}-control`, join(path, 'spool.db'))
+    disk.failByNumber('read', which, 1)
+    const { stdout, stderr } = underShim(openingSpool(path), disk, folder)
+    assert.match(stdout, which === 0 ? /^opened/ : /^(opened|failed)/, stderr)
+    assert.doesNotMatch(stdout, /damaged/, `read ${which}: ${disk.first}`)
+    return disk.counted('reads')
+  }
+  const reads = look(0)
+  assert.ok(reads > 10, `${reads} reads`)
+  // Where the schema is read
+  for (let which = Math.floor(reads * 0.7); which <= reads; which += 4) look(which)
+})
+
+const openingSpool = (path: string): string => `import { openSpool } from ${source('spool/open.ts')}
+  import { silentLog } from ${source('log.ts')}
+  import { noMetrics } from ${source('metrics.ts')}
+  import { systemClock } from ${source('clock.ts')}
+  const seams = { log: silentLog, metrics: noMetrics, clock: systemClock }
+  const opened = await openSpool({ path: ${JSON.stringify(path)}, reserveBytes: 0 }, seams).catch((error) => error)
+  console.log(opened instanceof Error ? 'failed: ' + opened : 'opened')
+  process.exit(0)`
+
 const openingLedger = (path: string): string => `import { openLedger } from ${source('ledger/open.ts')}
   import { silentLog } from ${source('log.ts')}
   import { noMetrics } from ${source('metrics.ts')}

@@ -64,6 +64,19 @@ export function asDamage(error: unknown, path: string): unknown {
 }
 
 /**
+ * SQLite calls it damage too where one read fails while it learns the schema: what is damaged is so at the second
+ * look, and nobody is sent to repair a sound spool.
+ */
+export function lookTwice<T>(look: () => T, path: string): T {
+  try {
+    return look()
+  } catch (error) {
+    if (!(asDamage(error, path) instanceof SpoolDamaged)) throw error
+  }
+  return look()
+}
+
+/**
  * Whether content without a row may belong to a message whose row is damaged: then none is removed. Of
  * messages of before the mark `inFile` only what lies in `content_file` is known.
  */

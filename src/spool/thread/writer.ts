@@ -5,7 +5,7 @@ import { runThread } from '../../db/thread.ts'
 import type { WriterData, WriterOps } from '../wire.ts'
 import { Ballast } from './ballast.ts'
 import { migrations, SPOOL_APPLICATION_ID } from './schema.ts'
-import { asDamage, checkFiles } from './start-check.ts'
+import { asDamage, checkFiles, lookTwice } from './start-check.ts'
 import { openWriter } from './store.ts'
 
 const open = ({ path, cacheBytes, walBytes }: WriterData) =>
@@ -13,17 +13,23 @@ const open = ({ path, cacheBytes, walBytes }: WriterData) =>
 
 /** Gives the lock up where it fails: a repair in this process wants it. */
 function start(data: WriterData, lock: Connection) {
-  let db: Connection | null = null
   try {
-    checkFiles(data)
-    const ballast = new Ballast(data.ballastPath, data.ballastBytes)
-    const opened = ballast.insist(() => open(data))
-    db = opened
-    return { db: opened, store: openWriter(opened, data, ballast) }
+    return lookTwice(() => recovered(data), data.path)
   } catch (error) {
-    db?.close()
     lock.close()
     throw asDamage(error, data.path)
+  }
+}
+
+function recovered(data: WriterData) {
+  checkFiles(data)
+  const ballast = new Ballast(data.ballastPath, data.ballastBytes)
+  const db = ballast.insist(() => open(data))
+  try {
+    return { db, store: openWriter(db, data, ballast) }
+  } catch (error) {
+    db.close()
+    throw error
   }
 }
 

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { openSpool } from '../../../src/spool/open.ts'
+import { needRoot } from '../../support/components.ts'
 import { type Scope, temporaryFolder } from '../../support/folder.ts'
 import { deliver, eventually, message, openTestSpool, outcome, START, seams, want } from './support.ts'
 
@@ -84,7 +85,7 @@ function smallDisk(t: Scope): string {
 }
 
 test('On a disk that fills up, put is refused, what is queued can be settled, and room comes back.', async (t) => {
-  if (process.getuid?.() !== 0) return t.skip('mounting a small file system needs root')
+  if (!needRoot(t)) return
   const path = smallDisk(t)
   const opened = await openTestSpool(t, { path, reserveBytes: 400_000, ballastBytes: 262_144, walBytes: 262_144 })
   const { spool, clock } = opened
@@ -127,7 +128,7 @@ test('On a disk that fills up, put is refused, what is queued can be settled, an
 })
 
 test('A spool starts on a full disk, and what is in it goes out.', async (t) => {
-  if (process.getuid?.() !== 0) return t.skip('mounting a small file system needs root')
+  if (!needRoot(t)) return
   const path = smallDisk(t)
   const opened = await openTestSpool(t, { path, reserveBytes: 400_000, ballastBytes: 400_000 })
   for (let i = 0; i < 20; i++) await opened.spool.put(message(['a@a.test']), [deliver('a.test', START, START + 1000)])
