@@ -32,8 +32,10 @@ export function checkRoom({ replies }: Policy, room: SpoolRoom): Refusal | null 
 }
 
 /** Whether there is memory for another message. */
-export const checkMemory = ({ options, replies }: Policy, arriving: ArrivalMemory): Refusal | null =>
-  arriving.hasRoom(options.limits.memoryBytes) ? null : replies.noMemory
+export function checkMemory({ options, replies }: Policy, arriving: ArrivalMemory): Refusal | null {
+  if (!arriving.admits()) return replies.memoryShort
+  return arriving.hasRoom(options.limits.memoryBytes) ? null : replies.noMemory
+}
 
 /** RFC 3207 section 4: a server may demand TLS before mail. */
 export function checkTls({ policy, client, tls: on }: Peer): Refusal | null {

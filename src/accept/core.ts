@@ -13,7 +13,7 @@ import type { Refusal } from './replies.ts'
 export class Core {
   readonly ports: AcceptPorts
   readonly admission = new Admission()
-  readonly arriving = new ArrivalMemory()
+  readonly arriving: ArrivalMemory
   readonly rates: RateLimiter
   readonly penalties: Penalties
   readonly recipients: Recipients
@@ -24,6 +24,7 @@ export class Core {
     const { remembered } = policy.options.limits
     this.policy = policy
     this.ports = ports
+    this.arriving = new ArrivalMemory(ports.memory ?? null)
     this.rates = new RateLimiter(ports.clock, remembered)
     this.penalties = new Penalties(ports.clock, remembered)
     this.recipients = new Recipients(ports.recipientList, ports.recipientLookup, ports.clock)

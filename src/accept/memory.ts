@@ -1,6 +1,14 @@
+import type { MemoryRoom } from './ports.ts'
+
 /** What all messages that are just arriving hold in memory, together: their headers, and content until it goes to a file. */
 export class ArrivalMemory {
+  readonly #process: MemoryRoom | null
   #used = 0
+
+  /** `process`: what everything else holds counts as well. */
+  constructor(process: MemoryRoom | null = null) {
+    this.#process = process
+  }
 
   get usedBytes(): number {
     return this.#used
@@ -11,6 +19,11 @@ export class ArrivalMemory {
     return this.#used < limitBytes
   }
 
+  /** Whether the process has memory for another message. */
+  admits(): boolean {
+    return this.#process?.admits(KEPT_BYTES) ?? true
+  }
+
   /** For one message, until it is let go. */
   open(limits: { readonly memoryBytes: number; readonly headerBytes: number }): HeldMemory {
     let held = 0
@@ -19,6 +32,7 @@ export class ArrivalMemory {
       grow: (bytes) => {
         const more = Math.min(bytes, most - held)
         if (more === 0) return true
+        if (this.#process?.isSpent) return false
         // One message must always fit
         if (this.#used > held && this.#used + more > limits.memoryBytes) return false
         held += more

@@ -20,6 +20,16 @@ export interface AcceptPorts {
   readonly names: NameLookup | null
   /** Bytes that the spool's disk can still take, known without waiting; null if it is not known. */
   readonly freeBytes?: () => number | null
+  /** What the whole process holds; left out, only what messages that arrive hold is looked at. */
+  readonly memory?: MemoryRoom
+}
+
+/** Whether the process has memory for more. Answers at once. */
+export interface MemoryRoom {
+  /** Whether something may begin that may come to hold so many bytes. */
+  admits(bytes: number): boolean
+  /** Whether even what has begun must not grow any more. */
+  readonly isSpent: boolean
 }
 
 /** Where each recipient goes, and who takes it there. Implemented by deliver. */

@@ -111,6 +111,7 @@ const senderReplies = (refuse: Refuse) => ({
   rate: refuse('rate', 450, '4.7.1', 'Too much mail from you for now; slow down and try again later'),
   tooLarge: refuse('size', 552, '5.3.4', 'The message is larger than is taken here; send less at a time'),
   noRoom: refuse('room', 452, '4.3.1', 'There is no room for mail just now; try again later'),
+  memoryShort: refuse('memory-short', 452, '4.3.1', 'Memory is short just now; try again later'),
   noMemory: refuse('memory', 452, '4.3.1', 'Too much mail arrives at once; try again later'),
   broken: refuse('spool', 451, '4.3.0', 'Mail cannot be stored just now; try again later'),
 })

@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os'
+import type { MemoryRoom } from '../accept/ports.ts'
 import type { Clock } from '../clock.ts'
 import type { Config, Listener } from '../config/index.ts'
 import type { Log } from '../log.ts'
@@ -22,6 +23,7 @@ interface Seams {
   readonly metrics: Metrics
   readonly clock: Clock
   readonly freed?: OnFreed
+  readonly memory: Pick<MemoryRoom, 'admits'>
 }
 
 interface Open {
@@ -118,9 +120,15 @@ export class Listeners {
 
   #handle(listener: Listener): SessionHandler | HandlerReply {
     const connections = this.#open.get(keyOf(listener))?.server.connections ?? 0
-    if (listener.maxConnections === null || connections <= listener.maxConnections) return this.#handler()
-    this.#seams.metrics.count('postern_refused_total', { reason: 'listener-connections' })
-    return TOO_MANY
+    const isFull = listener.maxConnections !== null && connections > listener.maxConnections
+    if (isFull) return this.#turnAway('listener-connections', TOO_MANY)
+    if (!this.#seams.memory.admits(CONNECTION_BYTES)) return this.#turnAway('memory-short', MEMORY_SHORT)
+    return this.#handler()
+  }
+
+  #turnAway(reason: string, why: HandlerReply): HandlerReply {
+    this.#seams.metrics.count('postern_refused_total', { reason })
+    return why
   }
 
   #retire(key: string, { server, bound }: Open, config: Config): void {
@@ -166,7 +174,10 @@ async function bind(server: SmtpServer, { address, port }: Listener): Promise<Op
   }
 }
 
+/** With TLS, and what the system keeps of it. */
+const CONNECTION_BYTES = 131_072
 const TOO_MANY: HandlerReply = { ...reply(421, '4.3.2', 'Too many connections here; try again later'), close: true }
+const MEMORY_SHORT: HandlerReply = { ...reply(421, '4.3.2', 'Memory is short here; try again later'), close: true }
 
 /** A listener with another mode of TLS, or other proxies, is another listener: a server cannot change these. */
 const keyOf = ({ address, port, tls, proxies }: Listener): string => [address ?? '*', port, tls, ...proxies].join(' ')

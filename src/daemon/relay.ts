@@ -15,6 +15,7 @@ import { custodyPorts } from './custody.ts'
 import { chanceOf, deliverOptions } from './deliver-options.ts'
 import { domainsOf } from './domains.ts'
 import type { Listeners } from './listeners.ts'
+import { memoryOptions } from './memory-watch.ts'
 import { canonicalDestination, operatorSpool } from './operator-spool.ts'
 import { watchRegister } from './register-alarms.ts'
 import { lostDomains, tellOfWeaker } from './register-changes.ts'
@@ -205,6 +206,7 @@ export class Relay {
     deliver.update(deliverOptions(config, listeners.addresses()))
     reporting.update(config)
     this.#rooms.watch.update(watchOptions(config))
+    this.#rooms.memory.update(memoryOptions(config))
     sink.setLevel(config.log.level)
     tellOfWeaker(this.#config, config, clock.now(), sink.log)
     const fixed = needRestart(this.#config, config)
@@ -248,6 +250,7 @@ export class Relay {
     await this.#admin?.close()
     this.#eventLoop.stop()
     this.#stopClockWatch()
+    this.#rooms.memory.stop()
     await this.#rooms.transport.close()
     await spool.close()
     await ledger.close()

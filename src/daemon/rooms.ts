@@ -28,6 +28,7 @@ import { EarlyAlarms } from './early-alarms.ts'
 import { HeldCheck } from './held-check.ts'
 import { ledgerOptions } from './ledger-options.ts'
 import { Listeners } from './listeners.ts'
+import { MemoryWatch, memoryOptions } from './memory-watch.ts'
 import type { OwnMail } from './own-mail.ts'
 import { Publisher } from './publish.ts'
 import { CurrentRecipients } from './recipients.ts'
@@ -62,6 +63,7 @@ export interface Rooms {
   readonly recipients: CurrentRecipients
   readonly accept: Accept
   readonly listeners: Listeners
+  readonly memory: MemoryWatch
   readonly publisher: Publisher
 }
 
@@ -83,10 +85,8 @@ export async function openRooms(config: Config, { sink, clock, freed }: Outside)
   spool.connectJournal(ledger.connect())
   const resolver = createResolver(dnsOptions(config), clock)
   const reporting = await Reporting.open(config, { ...seams, resolver })
-  const { reports } = reporting
   const transport = await transportOf(config, { ...seams, resolver })
   const heldCheck = new HeldCheck(seams)
-  const { holdAgain } = heldCheck
   const deliver = createDeliver(deliverOptions(config, []), {
     ...seams,
     alarms,
@@ -94,9 +94,9 @@ export async function openRooms(config: Config, { sink, clock, freed }: Outside)
     spool,
     resolver,
     security: transport,
-    store: reports.store,
-    tlsResults: reports.tlsResults,
-    holdAgain,
+    store: reporting.reports.store,
+    tlsResults: reporting.reports.tlsResults,
+    holdAgain: heldCheck.holdAgain,
   })
   const pool = new WorkerPool({}, seams)
   const { planner, ownMail } = reporting.start(config, { spool, deliver, pool })
@@ -104,6 +104,7 @@ export async function openRooms(config: Config, { sink, clock, freed }: Outside)
   const chain = await chainOf(config, seams, { resolver, pool, reporting, certificates })
   heldCheck.use(chain)
   const recipients = new CurrentRecipients(config)
+  const memory = new MemoryWatch(memoryOptions(config), { ...seams, alarms })
   const accept = createAccept(acceptOptions(config), {
     ...seams,
     spool: tellingHolds(spool, watch),
@@ -112,10 +113,11 @@ export async function openRooms(config: Config, { sink, clock, freed }: Outside)
     recipientList: recipients,
     recipientLookup: deliver,
     names: dnsNames(resolver),
+    memory,
   })
-  const listeners = new Listeners(() => accept.handler(), { ...seams, ...(freed && { freed }) })
+  const listeners = new Listeners(() => accept.handler(), { ...seams, ...(freed && { freed }), memory })
   const publisher = new Publisher(seams)
-  const beside = { metrics, ledger, spool, certificates, resolver, transport, pool, watch, ownMail }
+  const beside = { metrics, memory, ledger, spool, certificates, resolver, transport, pool, watch, ownMail }
   return { ...beside, deliver, reporting, chain, heldCheck, recipients, accept, listeners, publisher }
 }
 

@@ -10,7 +10,7 @@ import { ASKED } from './watch.ts'
 /** How a relay stands at one moment. */
 export interface Standing {
   readonly config: Config
-  readonly rooms: Pick<Rooms, 'listeners' | 'deliver' | 'spool' | 'certificates' | 'transport' | 'watch'>
+  readonly rooms: Pick<Rooms, 'listeners' | 'deliver' | 'spool' | 'certificates' | 'transport' | 'watch' | 'memory'>
   /** In force now. */
   readonly chain: Pick<Chain, 'health'>
   readonly phase: DaemonStatus['phase']
@@ -60,5 +60,6 @@ export function unready({ rooms, phase }: Standing): string[] {
   return [
     ...(phase === 'running' ? [] : [`the relay is ${phase}`]),
     ...(room === 'open' ? [] : [`the spool is ${room}`]),
+    ...(rooms.memory.trouble === null ? [] : ['memory is short']),
   ]
 }

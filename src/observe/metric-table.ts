@@ -148,6 +148,15 @@ export const METRICS = {
     help: 'Until the next of the secure domains expires, and which one it is; missing where there is none.',
     labels: ['domain'],
   },
+  postern_memory_held_bytes: {
+    type: 'gauge',
+    help: 'Memory that is held and that the system could not take back at once, against the nearest bound.',
+  },
+  postern_memory_limit_bytes: {
+    type: 'gauge',
+    help: 'The nearest bound of memory: of a control group, or as configured.',
+  },
+  postern_memory_short: { type: 'gauge', help: '1 while no new mail is taken because memory is short.' },
   postern_alarms: { type: 'gauge', help: 'Alarms that stand, by what they are about.', labels: ['kind'] },
   postern_log_dropped_total: { type: 'counter', help: 'Lines of the log that were lost because nothing took them.' },
   postern_metrics_misused_total: {

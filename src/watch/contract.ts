@@ -4,6 +4,7 @@ export const ALARM_KINDS = [
   'clear-text',
   'ledger',
   'mail',
+  'memory',
   'overdue',
   'path',
   'scanner',

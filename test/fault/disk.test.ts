@@ -4,7 +4,8 @@ import test, { type TestContext } from 'node:test'
 import { failDisk } from '../../scripts/lib/prove/disk/faults.ts'
 import { flip } from '../../scripts/lib/prove/disk/flips.ts'
 import { fillLedger, flipLedger, LEDGER_FILES } from '../../scripts/lib/prove/disk/ledger-flips.ts'
-import { cannotLimit, flood } from '../../scripts/lib/prove/disk/memory.ts'
+import { flood } from '../../scripts/lib/prove/disk/memory.ts'
+import { cannotLimit } from '../../scripts/lib/prove/disk/memory-group.ts'
 import { cannotFail, cannotMount } from '../../scripts/lib/prove/disk/mounts.ts'
 import { breakDisk, fillDisk } from '../../scripts/lib/prove/disk/real.ts'
 import { buildShim } from '../../scripts/lib/prove/disk/shim.ts'
@@ -62,10 +63,19 @@ test('A real disk that the kernel makes read-only costs no acknowledged message,
   assert.deepEqual({ lost, permanent, restarts }, { lost: 0, permanent: 0, restarts: 0 }, last)
 })
 
+test('In a flood, a daemon in little memory refuses mail for now; the kernel does not end it, and nothing is lost.', async (t) => {
+  const cannot = cannotLimit()
+  if (cannot !== null) return without(t, cannot)
+  const { killed, refused, acknowledged, lost } = await flood(t, 256, 3000, 6, { isInside: true })
+  assert.ok(refused > 0, 'nothing was refused')
+  assert.ok(acknowledged > 0, 'nothing was acknowledged')
+  assert.deepEqual({ killed, lost }, { killed: 0, lost: 0 })
+})
+
 test('A daemon that the kernel ends for want of memory has lost nothing that it acknowledged.', async (t) => {
   const cannot = cannotLimit()
   if (cannot !== null) return without(t, cannot)
-  const { killed, acknowledged, lost } = await flood(t, 40, 500, 8)
+  const { killed, acknowledged, lost } = await flood(t, 40, 500, 8, { isInside: false })
   assert.ok(killed > 0, 'the kernel did not end it')
   assert.ok(acknowledged > 0, 'nothing was acknowledged')
   assert.equal(lost, 0)

@@ -25,14 +25,17 @@ export class Daemon {
   readonly folder: string
   readonly configFile: string
   readonly stateDir: string
+  readonly #program: string
   #config: DaemonConfig
   #running: Running | null = null
   #logs = ''
 
-  constructor(folder: string, config: DaemonConfig) {
+  /** `program` takes the place of scripts/postern for `serve`, and becomes it. */
+  constructor(folder: string, config: DaemonConfig, program = POSTERN) {
     this.folder = folder
     this.configFile = join(folder, 'postern.yaml')
     this.stateDir = join(folder, 'state')
+    this.#program = program
     this.#config = config
     this.write(config)
   }
@@ -50,7 +53,7 @@ export class Daemon {
 
   /** Starts the process and waits until all of its listeners answer. `env` is for this process alone. */
   async start(env: NodeJS.ProcessEnv = {}): Promise<void> {
-    const running = await start(POSTERN, ['serve', '--config', this.configFile, '--state', this.stateDir], {
+    const running = await start(this.#program, ['serve', '--config', this.configFile, '--state', this.stateDir], {
       env: { ...process.env, NODE_ENV: 'test', ...env },
     })
     this.#running = running

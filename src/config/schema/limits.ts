@@ -1,5 +1,5 @@
-import { key, optional, section } from '../fields.ts'
-import { choice, duration, flag, integer, orOff, rate, size } from '../kinds.ts'
+import { key, optional, refined, section } from '../fields.ts'
+import { choice, duration, flag, integer, orOff, percent, rate, size } from '../kinds.ts'
 
 const connections = section({
   total: key(integer(1, 1_000_000), 10_000, 'All together. More are answered 421.'),
@@ -54,6 +54,27 @@ const outside = section({
   ),
   penalty: key(duration('0', '1d'), '15m', 'How long an address is refused after either of them.'),
 })
+
+const wholeProcess = refined(
+  section({
+    memory: key(
+      orOff(size('64MiB', '1024GiB')),
+      'off',
+      'A bound of our own, for the resident memory of the process; for systems without control groups, or below theirs.',
+    ),
+    refuseAt: key(
+      percent(50, 98),
+      '85%',
+      'From this share of the nearest bound on, new connections are answered 421 and new mail 452. Pages of files that the system can take back do not count.',
+    ),
+    resumeAt: key(percent(40, 97), '80%', 'Below this share, mail is taken again. Less than refuseAt.'),
+  }),
+  (found, refuse) => {
+    if (found.resumeAt >= found.refuseAt) refuse(['resumeAt'], 'must be less than refuseAt')
+    return found
+  },
+)
+
 export const limits = section({
   connections: key(connections, {}, 'Connections at once.'),
   recipients: key(
@@ -110,6 +131,11 @@ export const limits = section({
     size('1MiB', '1024GiB'),
     '256MiB',
     'Memory for messages that are just arriving, until they are answered: header, and content until it goes to a file. Beyond it, mail is answered 452. Connections take memory besides: see connections.',
+  ),
+  process: key(
+    wholeProcess,
+    {},
+    'What the whole daemon holds in memory: connections, messages and mail on its way out. It is compared with the limits of the control groups that the daemon runs in (MemoryMax and MemoryHigh of the service, the memory of a container). In a flood, senders are asked to come again later before the kernel ends the daemon.',
   ),
   remembered: key(
     integer(1000, 10_000_000, 'addresses'),

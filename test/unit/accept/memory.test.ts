@@ -46,3 +46,30 @@ test('a session that breaks off gives back the memory that its message held, and
   talk.close()
   await waitFor(() => relay.accept.arrivingBytes() === 0, { what: 'its memory to be free' })
 })
+
+test('mail is refused for now while the process is short of memory, and a message under way when it is spent', async (t) => {
+  const is = { short: false, isSpent: false }
+  const memory = {
+    admits: () => !is.short,
+    get isSpent() {
+      return is.isSpent
+    },
+  }
+  const relay = await startRelay(t, { ports: { memory } })
+  const talk = await Talk.ready(t, relay.port)
+  is.short = true
+  assert.match(await talk.say('MAIL FROM:<a@client.test>', 452), /4\.3\.1 Memory is short/)
+  is.short = false
+  await talk.say('MAIL FROM:<a@client.test>', 250)
+  await talk.say('RCPT TO:<b@ours.test>', 250)
+  is.short = true
+  assert.match(await talk.say('DATA', 452), /4\.3\.1 Memory is short/)
+  is.short = false
+  await talk.say('DATA', 354)
+  is.isSpent = true
+  talk.write('Subject: a\r\n\r\nx\r\n')
+  assert.match(await talk.say('.', 452), /4\.3\.1/)
+  is.isSpent = false
+  await talk.send('a@client.test', ['b@ours.test'], message('', 'small\r\n'), 250)
+  assert.equal((await relay.queue()).length, 1)
+})

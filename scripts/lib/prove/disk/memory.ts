@@ -1,10 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Arrivals } from '../../../../test/support/account.ts'
 import { relayConfig } from '../../../../test/support/config.ts'
-import { Daemon } from '../../../../test/support/daemon.ts'
+import { Daemon, POSTERN } from '../../../../test/support/daemon.ts'
 import { temporaryFolder } from '../../../../test/support/folder.ts'
 import { startLoad } from '../../../../test/support/load.ts'
 import { freePort } from '../../../../test/support/ports.ts'
@@ -12,13 +11,12 @@ import { defer, type Scope } from '../../../../test/support/scope.ts'
 import { startSink } from '../../../../test/support/sink.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
 import { toTheEnd } from '../scope.ts'
-
-const GROUPS = '/sys/fs/cgroup/memory'
+import { MemoryGroup } from './memory-group.ts'
 
 export interface MemoryResult {
   readonly limitMiB: number
   readonly connections: number
-  /** Idle connections that were refused or closed with a temporary reply, or not taken at all. */
+  /** Replies 4xx that idle connections heard, at their greeting or to MAIL. */
   readonly refused: number
   readonly acknowledged: number
   readonly lost: number
@@ -28,10 +26,10 @@ export interface MemoryResult {
   readonly killed: number
 }
 
-/** Why memory cannot be limited here; null if it can. */
-export function cannotLimit(): string | null {
-  if (process.getuid?.() !== 0) return 'limiting memory needs root'
-  return existsSync(join(GROUPS, 'memory.limit_in_bytes')) ? null : `limiting memory needs cgroup v1 at ${GROUPS}`
+export interface FloodOptions {
+  /** Whether the daemon starts inside its limit. Otherwise it comes under it unawares: what it has does not count, and the kernel ends it. */
+  readonly isInside: boolean
+  readonly isOver?: () => boolean
 }
 
 /** Floods a daemon that may have only so much memory with connections and large messages. */
@@ -40,18 +38,20 @@ export async function flood(
   limitMiB: number,
   connections: number,
   seconds: number,
-  isOver = toTheEnd,
+  { isInside, isOver = toTheEnd }: FloodOptions,
 ): Promise<MemoryResult> {
   const arrivals = new Arrivals()
   const sink = await startSink(scope, { onMessage: arrivals.take })
   const port = await freePort()
-  const daemon = new Daemon(temporaryFolder(scope, 'memory'), relayConfig({ port, nextHop: sink.port }))
+  const group = new MemoryGroup(scope, limitMiB)
+  const folder = temporaryFolder(scope, 'memory')
+  const program = isInside ? group.wrap(join(folder, 'postern-in-group'), POSTERN) : POSTERN
+  const daemon = new Daemon(folder, relayConfig({ port, nextHop: sink.port }), program)
   defer(scope, () => daemon.stop())
-  const group = makeGroup(scope, limitMiB)
   let killed = 0
   const start = async () => {
     await daemon.start()
-    writeFileSync(join(group, 'cgroup.procs'), String(daemon.pid))
+    if (!isInside) group.take(daemon.pid)
   }
   await start()
   const crowd = new Crowd(port)
@@ -67,9 +67,9 @@ export async function flood(
   const { refused } = crowd
   crowd.close()
   await Promise.all(loads.map((load) => load.stop()))
-  const peak = Number(readFileSync(join(group, 'memory.max_usage_in_bytes'), 'utf8')) / 2 ** 20
+  const { peakMiB } = group
   // What is in the queue goes out with memory enough: it is lost only if it never does
-  writeFileSync(join(group, 'memory.limit_in_bytes'), '-1')
+  group.limit(null)
   const revive = async () => {
     killed++
     await daemon.stop()
@@ -91,18 +91,9 @@ export async function flood(
     acknowledged: acknowledged.size,
     lost,
     twice: arrivals.duplicates,
-    peakMiB: Math.round(peak),
+    peakMiB,
     killed,
   }
-}
-
-/** For all memory that the daemon takes once it has started. */
-function makeGroup(scope: Scope, limitMiB: number): string {
-  const group = join(GROUPS, `postern-prove-${process.pid}-${limitMiB}`)
-  mkdirSync(group)
-  defer(scope, () => rmdirSync(group))
-  writeFileSync(join(group, 'memory.limit_in_bytes'), String(limitMiB * 2 ** 20))
-  return group
 }
 
 /** Connections that greet and then say nothing. */
