@@ -298,6 +298,7 @@ const memoryPromises = (r: MemoryResult): Promised[] => [
     kept: r.killed === 0 && r.refused > 0,
     detail: `${r.refused} refused, ended ${r.killed} times`,
   },
+  { text: 'After it, mail is taken again within the same memory.', kept: r.resumed },
 ]
 
 const tinyPromise = (r: MemoryResult): Promised => ({

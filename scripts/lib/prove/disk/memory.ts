@@ -24,6 +24,8 @@ export interface MemoryResult {
   readonly peakMiB: number
   /** How often the kernel ended it. */
   readonly killed: number
+  /** Whether it took mail again after the flood, within the same limit. */
+  readonly resumed: boolean
 }
 
 export interface FloodOptions {
@@ -68,6 +70,7 @@ export async function flood(
   crowd.close()
   await Promise.all(loads.map((load) => load.stop()))
   const { peakMiB } = group
+  const resumed = daemon.alive && (await takesMail(port))
   // What is in the queue goes out with memory enough: it is lost only if it never does
   group.limit(null)
   const revive = async () => {
@@ -93,7 +96,20 @@ export async function flood(
     twice: arrivals.duplicates,
     peakMiB,
     killed,
+    resumed,
   }
+}
+
+/** Soon; what the flood held goes back to the system bit by bit. */
+async function takesMail(port: number): Promise<boolean> {
+  const after = startLoad({ port, sessions: 1, messages: 1 })
+  const isTaken = () => after.acknowledged.size > 0
+  const taken = await waitFor(isTaken, { what: 'mail to be taken', timeoutMs: 30_000 }).then(
+    () => true,
+    () => false,
+  )
+  await after.stop()
+  return taken
 }
 
 /** Connections that greet and then say nothing. */
