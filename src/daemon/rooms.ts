@@ -127,6 +127,9 @@ async function spoolOptions({ state, spool }: Config) {
   return {
     path: state.spool,
     contentInRowBytes: spool.contentInRow,
+    writeBufferBytes: spool.writeMemory,
+    freshBytes: spool.freshMemory,
+    readBufferBytes: spool.readMemory,
     reserveBytes: reserveBytes(spool.reserve, bsize * blocks),
   }
 }

@@ -19,6 +19,9 @@ export interface Ready {
   undo(): Promise<void>
 }
 
+// What some sixty messages fill meanwhile
+const FILLING_BYTES = 16 * 1024 * 1024
+
 const NO_UNDO = async () => {}
 
 /** The spool's content outside the database. */
@@ -27,13 +30,13 @@ export class Contents {
 
   constructor(settings: SpoolSettings, now: () => number, lastId: number, onError: (error: unknown) => void) {
     const { freed = () => {} } = settings
-    const buffers = new ContentBuffers(settings.writeBufferBytes, freed)
+    const buffers = new ContentBuffers(settings.writeBufferBytes, settings.freshBytes + FILLING_BYTES, freed)
     this.#place = {
       freed,
       folder: new ContentFolder(join(settings.path, 'content'), now, lastId),
       buffers,
       fresh: new FreshMemory(settings.freshBytes, buffers, now),
-      readBuffers: new ContentBuffers(settings.readBufferBytes, freed),
+      readBuffers: new ContentBuffers(settings.readBufferBytes, settings.readBufferBytes, freed),
       inRowBytes: settings.contentInRowBytes,
       outgrown: [],
       onError,

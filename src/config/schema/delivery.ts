@@ -25,6 +25,21 @@ export const spool = section({
     '64KiB',
     'Messages up to this size lie in the database itself, larger ones in a file each. Change it only after measuring.',
   ),
+  writeMemory: key(
+    size('1MiB', '4GiB'),
+    '64MiB',
+    'Memory for all larger messages that arrive, together. With less, each is written in smaller pieces; none is refused.',
+  ),
+  freshMemory: key(
+    size('0B', '4GiB'),
+    '32MiB',
+    'Larger messages that just arrived are sent from this memory while it has room, none that is larger than a quarter of it. All others are read from their files.',
+  ),
+  readMemory: key(
+    size('1MiB', '4GiB'),
+    '16MiB',
+    'Memory for all larger messages that are read from their files to be sent, together. With less, each is read in smaller pieces.',
+  ),
   reserve: key(
     reserve(),
     '512MiB',

@@ -1,11 +1,10 @@
 import type { OnFreed } from '../../mail/content.ts'
+import { pages } from './new-file.ts'
 
 const LARGEST = 262_144
 const SMALLEST = 16_384
 // Writers have two each: one fills while the other is written
 const SPARE = 2
-// As many as fresh content may hold, and those that fill meanwhile: to map and clear new ones costs more than they save
-const KEEP = 192
 
 /**
  * Buffers of all content on its way to files, or out of them: large while few messages move, so that each
@@ -14,18 +13,21 @@ const KEEP = 192
 export class ContentBuffers {
   readonly freed: OnFreed
   readonly #budget: number
+  readonly #keep: number
   readonly #free: Buffer[] = []
   #used = 0
 
-  constructor(budgetBytes: number, freed: OnFreed = () => {}) {
+  /** `keepBytes`: of the largest, so much waits for its next use; to map and clear new ones costs more than they save. */
+  constructor(budgetBytes: number, keepBytes: number, freed: OnFreed = () => {}) {
     this.#budget = budgetBytes
+    this.#keep = keepBytes / LARGEST
     this.freed = freed
   }
 
   take(): Buffer {
     this.#used++
     const size = this.#size()
-    if (size === LARGEST) return this.#free.pop() ?? Buffer.allocUnsafeSlow(LARGEST)
+    if (size === LARGEST) return this.#free.pop() ?? pages(LARGEST)
     return Buffer.allocUnsafeSlow(size)
   }
 
@@ -42,7 +44,17 @@ export class ContentBuffers {
   /** One that had left is of no more use to anybody. */
   recycle(buffer: Buffer): void {
     this.freed(buffer)
-    if (buffer.length === LARGEST && this.#free.length < KEEP) this.#free.push(buffer)
+    if (buffer.length === LARGEST && this.#free.length < this.#keep) this.#free.push(buffer)
+  }
+
+  /** Whether there is room for more of the largest than each writer needs at least. */
+  get isAmple(): boolean {
+    return this.#used * SPARE * LARGEST <= this.#budget
+  }
+
+  /** Whether it may be written past the system's cache. */
+  isLargest(buffer: Buffer): boolean {
+    return buffer.length === LARGEST
   }
 
   /** The budget divided among twice as many as there are now, a power of two. */

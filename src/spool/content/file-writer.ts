@@ -4,8 +4,9 @@ import { contentSum } from '../checksum.ts'
 import { SpoolUnavailable } from '../contract.ts'
 import type { StoredFile } from '../encode.ts'
 import type { ContentBuffers } from './buffers.ts'
-import type { ContentFolder, NewFile } from './folder.ts'
+import type { ContentFolder } from './folder.ts'
 import type { Fresh, FreshMemory } from './fresh.ts'
+import type { NewFile, Stretch } from './new-file.ts'
 
 /** What content needs of its spool while it arrives. */
 export interface ContentPlace {
@@ -23,12 +24,11 @@ export interface ContentPlace {
   readonly onError: (error: unknown) => void
 }
 
-interface Stretch {
-  readonly buffer: Buffer
-  readonly length: number
-}
+// Stretches that are written in one call while memory is ample: then 1 MiB is one call
+const GATHER = 4
+const NOTHING = Buffer.alloc(0)
 
-/** Bytes on their way to a content file, in stretches: one fills while the last is written. */
+/** Bytes on their way to a content file, in stretches: some fill while the last are written. */
 export class FileWriter {
   readonly #place: ContentPlace
   readonly #opened: Promise<NewFile>
@@ -36,13 +36,12 @@ export class FileWriter {
   readonly fresh: Fresh
   #buffer: Buffer
   #filled = 0
-  /** Stretches that wait for the one that is being written. */
+  /** Stretches that wait, for more of them or for those that are being written. */
   readonly #full: Stretch[] = []
-  #written = 0
   #sum = 0
   /** Never rejects: a failure is kept in `#error`. */
   #writing: Promise<void> | null = null
-  /** Of the stretch at hand; may reject. */
+  /** Of the stretches at hand; may reject. */
   #putting: Promise<void> = Promise.resolve()
   #error: unknown = null
   #stable: Promise<StoredFile> | null = null
@@ -59,7 +58,7 @@ export class FileWriter {
     if (more !== true) more.catch(() => {})
   }
 
-  /** Copies the chunk. A promise where a whole stretch waits for the one that is being written. */
+  /** Copies the chunk. A promise where as much waits as may, for what is being written. */
   write(chunk: Buffer): true | Promise<void> {
     this.#check()
     for (let at = 0; at < chunk.length; ) {
@@ -69,13 +68,14 @@ export class FileWriter {
       this.#filled += part.length
       at += part.length
     }
-    return this.#full.length === 0 ? true : this.#whenWritten()
+    return this.#isBehind ? this.#whenWritten() : true
   }
 
   /** Writes what is left, then begins to sync. */
   async finish(): Promise<StoredFile> {
+    if (this.#error === null && this.#filled > 0) this.#seal(NOTHING)
+    if (this.#full.length > 0) this.#start()
     await this.#writing
-    if (this.#error === null && this.#filled > 0) await this.#next()
     this.#giveBack()
     this.#check()
     this.#stable = this.#sync()
@@ -95,51 +95,67 @@ export class FileWriter {
     this.#giveBack()
     const file = await this.#opened.catch(() => null)
     if (file === null) return
-    if (this.#stable === null) await file.handle.close()
+    if (this.#stable === null) await file.close()
     else await this.#stable.catch(() => {})
     await this.#place.folder.remove(file.name)
   }
 
+  get #isBehind(): boolean {
+    return this.#full.length >= this.#most
+  }
+
+  /** Of stretches that may wait. */
+  get #most(): number {
+    return this.#place.buffers.isAmple ? GATHER : 1
+  }
+
   async #whenWritten(): Promise<void> {
-    while (this.#full.length > 0) await this.#putting.catch(() => {})
+    while (this.#isBehind && this.#writing !== null) await this.#putting.catch(() => {})
     this.#check()
   }
 
-  /** Has what the buffer holds written, after what waits already. */
-  #next(): Promise<void> {
+  /** Has what the buffer holds written, after what waits already, and perhaps together with more. */
+  #next(): void {
+    this.#seal(this.#place.buffers.take())
+    if (this.#isBehind) this.#start()
+  }
+
+  #seal(next: Buffer): void {
     this.#full.push({ buffer: this.#buffer, length: this.#filled })
-    this.#buffer = this.#place.buffers.take()
+    this.#buffer = next
     this.#filled = 0
+  }
+
+  #start(): void {
     this.#writing ??= this.#writeAll()
-    return this.#writing
   }
 
   async #writeAll(): Promise<void> {
-    for (let next = this.#full.shift(); next !== undefined; next = this.#full.shift()) {
-      const { buffer, length } = next
-      this.#putting = this.#error === null ? this.#put(buffer.subarray(0, length)) : Promise.resolve()
+    while (this.#full.length > 0) {
+      const stretches = this.#full.splice(0)
+      this.#putting = this.#error === null ? this.#put(stretches) : Promise.resolve()
       await this.#putting.catch((error: unknown) => this.#fail(error))
-      if (!this.fresh.add(buffer, length)) this.#place.buffers.give(buffer)
+      for (const { buffer, length } of stretches) {
+        if (!this.fresh.add(buffer, length)) this.#place.buffers.give(buffer)
+      }
     }
     this.#writing = null
   }
 
-  async #put(bytes: Buffer): Promise<void> {
-    this.#sum = contentSum(bytes, this.#sum)
-    const { handle } = await this.#opened
-    for (let at = 0; at < bytes.length; ) {
-      const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, this.#written)
-      at += bytesWritten
-      this.#written += bytesWritten
-    }
+  async #put(stretches: readonly Stretch[]): Promise<void> {
+    for (const { buffer, length } of stretches) this.#sum = contentSum(buffer.subarray(0, length), this.#sum)
+    const file = await this.#opened
+    const { buffers } = this.#place
+    const direct = this.fresh.expects(stretches) && stretches.every(({ buffer }) => buffers.isLargest(buffer))
+    await file.append(stretches, direct)
   }
 
   async #sync(): Promise<StoredFile> {
-    const { name, handle } = await this.#opened
+    const file = await this.#opened
     try {
-      await handle.datasync().finally(() => handle.close())
-      await this.#place.folder.sync(name)
-      return { name, sum: this.#sum }
+      await file.finish()
+      await this.#place.folder.sync(file.name)
+      return { name: file.name, sum: this.#sum }
     } catch (error) {
       this.#fail(error)
       throw unavailable(error)
@@ -147,8 +163,9 @@ export class FileWriter {
   }
 
   #giveBack(): void {
+    for (const { buffer } of this.#full.splice(0)) this.#place.buffers.give(buffer)
     if (this.#buffer.length > 0) this.#place.buffers.give(this.#buffer)
-    this.#buffer = Buffer.alloc(0)
+    this.#buffer = NOTHING
     this.#filled = 0
   }
 

@@ -1,19 +1,15 @@
+import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatQueueId, idGenerator } from '../../mail/queue-id.ts'
-
-/** A new content file, open for writing. */
-export interface NewFile {
-  /** Relative to the folder: the day, then a name. */
-  readonly name: string
-  readonly handle: FileHandle
-}
+import { type DirectWrites, NewFile } from './new-file.ts'
 
 /** The folder of content files, one folder a day inside, so that none grows without end. */
 export class ContentFolder {
   readonly #path: string
   readonly #now: () => number
   readonly #nextName: () => number
+  readonly #writes: DirectWrites = { work: constants.O_DIRECT !== undefined }
   readonly #days = new Map<string, Promise<FolderSync>>()
 
   /** `lastId`: names start above it; any number that no former name was made of will do. */
@@ -31,7 +27,7 @@ export class ContentFolder {
     const day = new Date(this.#now()).toISOString().slice(0, 10)
     await this.#day(day)
     const name = `${day}/${formatQueueId(this.#nextName())}`
-    return { name, handle: await open(this.path(name), 'wx', 0o600) }
+    return NewFile.create(name, this.path(name), this.#writes)
   }
 
   /** Makes the file's name as durable as its bytes. */

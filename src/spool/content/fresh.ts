@@ -1,14 +1,10 @@
 import type { ContentBuffers } from './buffers.ts'
+import type { Stretch } from './new-file.ts'
 
 // Mostly it is sent within milliseconds. What waits for longer is read from its file
 const GIVES_WAY_MS = 10_000
 // One message may have this part of all
 const SHARE = 4
-
-interface Stretch {
-  readonly buffer: Buffer
-  readonly length: number
-}
 
 /**
  * Memory of what was just written to content files, so that it need not be read back to be sent. It is
@@ -43,6 +39,11 @@ export class FreshMemory {
     this.#holding.add(fresh)
     this.#buffers.leave()
     return true
+  }
+
+  /** Whether so many more bytes would be taken now, without making room. */
+  has(fresh: Fresh, bytes: number): boolean {
+    return (fresh.bytes + bytes) * SHARE <= this.#budget && this.#used + bytes <= this.#budget
   }
 
   giveBack(fresh: Fresh, stretches: readonly Stretch[]): void {
@@ -82,6 +83,12 @@ export class Fresh {
   /** Whether it can be read here. */
   get isHere(): boolean {
     return !this.#dropped
+  }
+
+  /** Whether what will be written next is likely to stay. */
+  expects(stretches: readonly Stretch[]): boolean {
+    const bytes = stretches.reduce((sum, { buffer }) => sum + buffer.length, 0)
+    return !this.#dropped && this.#memory.has(this, bytes)
   }
 
   /** Takes over a buffer of which `length` bytes were written; false leaves it to the caller. */
