@@ -16,13 +16,13 @@ async function prove(...amounts: string[]): Promise<void> {
   assert.equal(code, 0, stdout + stderr)
 }
 
-test('twenty kills, at named points and at random, lose no acknowledged message', () => prove('--kills', '20'))
+test('kills, at named points and at random, lose no acknowledged message', () => prove('--kills', '14'))
 
 test('losses of power lose no acknowledged message, and a disk that lies about syncs is found out', () =>
-  prove('--states', '20'))
+  prove('--states', '10', '--controls', '2'))
 
 test('a clock that is set forward and back loses nothing, returns nothing early, and delays nothing', () =>
   prove('--clock', '1'))
 
 test('upkeep that is cut short, at any moment of it, leaves what the same command makes whole', () =>
-  prove('--upkeep', '8'))
+  prove('--upkeep', '7'))

@@ -10,7 +10,7 @@ import { defer, type Scope } from '../../../../test/support/scope.ts'
 import { waitFor } from '../../../../test/support/wait.ts'
 import { Account } from '../crash/account.ts'
 import { Senders } from '../crash/senders.ts'
-import { checkNothingEscaped, scratchFolder } from './recorder.ts'
+import { checkNothingEscaped, type Lie, scratchFolder } from './recorder.ts'
 import { createTrace, readTrace, type Traced, usedBytes } from './trace.ts'
 
 /** What an operator does beside the queue, and each changes files of its own. */
@@ -63,8 +63,19 @@ export const onState = (daemon: Daemon, args: readonly string[], env: NodeJS.Pro
     env: { ...process.env, ...env },
   })
 
+export interface UpkeepWant {
+  /** The steps up to this one; all by default. */
+  readonly last?: Step
+  /** Syncs that lie, of the daemon and of every command. */
+  readonly lie?: Lie
+}
+
 /** Records every step, one after the other, on one disk. */
-export async function recordUpkeep(scope: Scope, library: string): Promise<UpkeepRecording> {
+export async function recordUpkeep(
+  scope: Scope,
+  library: string,
+  { last = 'restore', lie }: UpkeepWant = {},
+): Promise<UpkeepRecording> {
   const trace = join(scratchFolder(scope), 'trace')
   createTrace(trace, CAPACITY_BYTES)
   const account = new Account()
@@ -73,12 +84,12 @@ export async function recordUpkeep(scope: Scope, library: string): Promise<Upkee
   const [folder, port] = [temporaryFolder(scope), await freePort()]
   const daemon = new Daemon(folder, config(folder, port, account.port))
   defer(scope, () => daemon.stop())
-  const env = { LD_PRELOAD: library, RECORD_TRACE: trace, RECORD_ROOT: folder }
+  const env = { LD_PRELOAD: library, RECORD_TRACE: trace, RECORD_ROOT: folder, ...(lie && { RECORD_LIE: lie }) }
   const apart = temporaryFolder(scope)
   const acknowledged = new Set<string>()
   const works = worksOf({ daemon, env, port, apart, acknowledged })
   const ends: { step: Step; from: number; to: number }[] = []
-  for (const step of STEPS) {
+  for (const step of STEPS.slice(0, STEPS.indexOf(last) + 1)) {
     const from = usedBytes(trace)
     await works[step]()
     ends.push({ step, from, to: usedBytes(trace) })
@@ -195,7 +206,8 @@ export async function judgeUpkeep(
   if (isBefore(moment, 'register') && isMissing(register)) writeFileSync(register, `${HEADER}\n`)
   const problem = await comeBack(daemon, recording, moment)
   if (problem !== null) return [problem]
-  return [...(await toldOnes(daemon, moment)), ...(await delivered(daemon, account, recording, moment))]
+  const gone = await toldOnes(daemon, moment)
+  return gone.length > 0 ? gone : delivered(daemon, account, recording, moment)
 }
 
 const isMissing = (file: string): boolean => !existsSync(file) || readFileSync(file).length === 0
