@@ -100,7 +100,7 @@ export class Relay {
 
   async #clockWentBack(byMs: number): Promise<void> {
     await this.#rooms.spool.clockWentBack(byMs)
-    this.#rooms.deliver.retryNow()
+    this.#rooms.deliver.clockWentBack(byMs)
   }
 
   #startWatch(): void {

@@ -38,6 +38,8 @@ export interface Deliver {
   poke(): void
   /** An operator wants everything tried now: back-off in memory is forgotten. Pokes. */
   retryNow(): void
+  /** `retryNow`, and leases end as much earlier as the spool's do, which has been told before. */
+  clockWentBack(byMs: number): void
   /** Whether a recipient exists, as its next hop says. Never rejects; bounded by `askTimeoutMs`. */
   ask(to: Address, from: ReversePath): Promise<RecipientAnswer>
   /** `ask` without the reply. */
@@ -114,6 +116,11 @@ class Delivery implements Deliver {
     this.#started = true
     this.#keeper.wake()
     this.#feeder.poke()
+  }
+
+  clockWentBack(byMs: number): void {
+    this.#keeper.clockWentBack(byMs)
+    this.retryNow()
   }
 
   retryNow(): void {

@@ -51,6 +51,11 @@ export class Keeper {
     }
   }
 
+  /** The spool counts by the new time: a lease that seemed to last longer would be renewed too late. */
+  clockWentBack(byMs: number): void {
+    for (const job of this.#ports.dispatcher.jobs) job.leasedUntil -= byMs
+  }
+
   #tick(): void {
     this.#cancel = null
     const { dispatcher, clock } = this.#ports
@@ -67,7 +72,7 @@ export class Keeper {
     const { leaseMs } = dispatcher.options
     const now = clock.now()
     // What has lapsed (the machine slept, its clock was put forward) may be another's by now, and is not revived
-    // One that would last longer than any was given on a clock that was set back: the spool counts by the new time
+    // One that would last longer than any came while the clock was set back, and was not told of it
     const old = [...dispatcher.jobs].filter(({ leasedUntil: till }) => {
       const left = till - now
       return left > 0 && (left < leaseMs / 2 || left > leaseMs)

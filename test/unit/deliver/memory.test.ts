@@ -140,6 +140,27 @@ describe('a lease on a clock that was set back', () => {
   })
 })
 
+describe('a lease on a clock that was set back by less than it has left', () => {
+  it('is renewed when half of its true time is over, not when it lapses', async (t) => {
+    const { relay, sink } = await slow(t, { leaseMs: 4 * MINUTE })
+    await relay.submit({ to: 'a@example.org' })
+    await waitFor(() => relay.deliver.status().nextHops[0]?.sending === 1, { what: 'it to be under way', everyMs: 1 })
+    // Between the tick at which half of it was not quite over, and the next
+    relay.clock.advance(2 * MINUTE + 3000)
+    await relay.spool.nextDue()
+    const back = 2 * MINUTE + 2000
+    relay.clock.jump(-back)
+    await relay.spool.clockWentBack(back)
+    relay.deliver.clockWentBack(back)
+    for (let i = 0; i < 60; i++) {
+      relay.clock.advance(4000)
+      await relay.spool.nextDue()
+      assert.deepEqual((await relay.spool.summary()).states, { pending: 0, leased: 1, held: 0 })
+    }
+    assert.equal(sink.connections, 1)
+  })
+})
+
 describe('a spool that cannot be written', () => {
   it('gets every outcome in the end, and nothing is begun meanwhile', async (t) => {
     const sink = await startSink(t)
