@@ -1,3 +1,4 @@
+import { ATTACHMENT_CHECKS, BLOCK_RULES } from '../../mail/attachment-words.ts'
 import { type Field, type Keys, key, list, optional, section } from '../fields.ts'
 import { choice, integer, pattern, size, text } from '../kinds.ts'
 import type { PluginKeys } from './plugins.ts'
@@ -5,24 +6,6 @@ import type { PluginKeys } from './plugins.ts'
 const action = () => choice('off', 'tag', 'hold', 'reject')
 
 const extension = () => pattern('an extension such as exe, without a dot', /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/)
-
-const CHECKS = ['encrypted', 'blocked', 'suspicious', 'ambiguous', 'readable', 'unread'] as const
-
-const KINDS = [
-  'extension',
-  'double-extension',
-  'bidi-name',
-  'hidden-characters',
-  'executable',
-  'script',
-  'shortcut',
-  'macro',
-  'html-application',
-  'disk-image',
-  'installer',
-  'help-file',
-  'notebook',
-] as const
 
 const domains = () =>
   list(pattern('a domain, .domain for all names below it, or *', /^(?:\*|\.?[^\s@*]{1,253})$/), { min: 1 })
@@ -42,7 +25,7 @@ const exception = section({
   ),
   recipients: optional(domains(), ['.secure.example.test'], 'any', 'Domains of which every recipient must be in one.'),
   of: key(
-    list(choice(...CHECKS), { min: 1 }),
+    list(choice(...ATTACHMENT_CHECKS), { min: 1 }),
     ['encrypted', 'readable'],
     'The checks that do not count for such mail.',
   ),
@@ -96,7 +79,7 @@ const blocking: Keys = {
     ['ics'],
   ),
   blockedKinds: optional(
-    list(choice(...KINDS)),
+    list(choice(...BLOCK_RULES)),
     ['extension', 'double-extension', 'executable'],
     'all',
     'What is blocked: by name (the first four), and by content.',

@@ -1,3 +1,7 @@
+import type { BlockRule } from '../../mail/attachment-words.ts'
+
+export type { BlockRule }
+
 /**
  * `encrypted`: nobody can read it without a password or key. `readable`: encrypted, but opens without asking.
  * `suspicious`: cannot be read to its end. `clean`: read, as far as its format is read here.
@@ -19,22 +23,6 @@ export interface Finding {
   /** What was seen, such as `AES-256` or `user password`. */
   readonly facts: readonly string[]
 }
-
-/** Why a file may not pass at all. */
-export type BlockRule =
-  | 'extension'
-  | 'double-extension'
-  | 'bidi-name'
-  | 'hidden-characters'
-  | 'executable'
-  | 'script'
-  | 'shortcut'
-  | 'macro'
-  | 'html-application'
-  | 'disk-image'
-  | 'installer'
-  | 'help-file'
-  | 'notebook'
 
 export interface Block {
   readonly rule: BlockRule

@@ -1,4 +1,4 @@
-import type { BlockRule } from '../finding.ts'
+import { BLOCK_RULES, type BlockRule } from '../../../mail/attachment-words.ts'
 
 /** What may not pass at all. Operators replace either list as a whole. */
 export interface BlockList {
@@ -24,19 +24,5 @@ const words = (...lists: string[]): string[] => lists.flatMap((list) => list.spl
 
 export const DEFAULT_BLOCKED: BlockList = {
   extensions: words(PROGRAMS, SCRIPTS, SHORTCUTS, SYSTEM, JAVA, ADD_INS, MACROS, IMAGES, ARCHIVES),
-  rules: [
-    'extension',
-    'double-extension',
-    'bidi-name',
-    'hidden-characters',
-    'executable',
-    'script',
-    'shortcut',
-    'macro',
-    'html-application',
-    'disk-image',
-    'installer',
-    'help-file',
-    'notebook',
-  ],
+  rules: BLOCK_RULES,
 }

@@ -1,6 +1,6 @@
-/** What may be wrong with a message, the worst first. */
-export const CHECKS = ['encrypted', 'blocked', 'suspicious', 'ambiguous', 'readable', 'unread'] as const
-export type Check = (typeof CHECKS)[number]
+import { ATTACHMENT_CHECKS as CHECKS, type AttachmentCheck as Check } from '../../../mail/attachment-words.ts'
+
+export { CHECKS, type Check }
 
 /** One thing that was found, in words that are safe to show. */
 export interface Found {
