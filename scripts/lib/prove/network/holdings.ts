@@ -8,6 +8,8 @@ import { waitFor } from '../../../../test/support/wait.ts'
 export interface Holdings {
   readonly sockets: number
   readonly descriptors: number
+  /** How many descriptors there are of what: `socket`, `pipe`, `[eventpoll]` (one for each thread), files by their path. */
+  readonly kinds: ReadonlyMap<string, number>
   readonly timers: number
   /** Bytes: of the main thread's heap and of its buffers after a collection, and of the process. */
   readonly heap: number
@@ -42,7 +44,7 @@ export function residentOf(pid: number): number {
   return Number(kib) * 1024
 }
 
-export function descriptorsOf(pid: number): { sockets: number; descriptors: number } {
+export function descriptorsOf(pid: number): Pick<Holdings, 'sockets' | 'descriptors' | 'kinds'> {
   const folder = `/proc/${pid}/fd`
   const targets = readdirSync(folder).flatMap((name) => {
     try {
@@ -52,8 +54,22 @@ export function descriptorsOf(pid: number): { sockets: number; descriptors: numb
       return []
     }
   })
-  return { sockets: targets.filter((target) => target.startsWith('socket:')).length, descriptors: targets.length }
+  const kinds = new Map<string, number>()
+  for (const kind of targets.map(kindOf)) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  return { sockets: kinds.get('socket') ?? 0, descriptors: targets.length, kinds }
 }
+
+/** Of `socket:[123]`, `socket`; of `anon_inode:[eventpoll]`, `[eventpoll]`. */
+const kindOf = (target: string): string => target.replace(/^anon_inode:/, '').replace(/^(socket|pipe):\[\d+\]$/, '$1')
+
+/** What there is more of, in words. */
+export const grownKinds = (before: Holdings, after: Holdings): string =>
+  [...after.kinds]
+    .flatMap(([kind, count]) => {
+      const more = count - (before.kinds.get(kind) ?? 0)
+      return more > 0 ? [`${more} more of ${kind}`] : []
+    })
+    .join(', ')
 
 const PASSING = /-(?:wal|shm|journal)$|^alarms\.json/
 

@@ -1,6 +1,7 @@
 import type { FaultProxy } from '../../../../test/support/fault-proxy.ts'
 import type { Promised, Proof, Table } from '../part.ts'
 import { LONGEST, TIME_OUTS, timeOut } from './config.ts'
+import { grownKinds } from './holdings.ts'
 import { DESCRIPTORS_APART, type Round } from './round.ts'
 
 const MIB = 2 ** 20
@@ -185,7 +186,9 @@ function otherPromises(rounds: readonly Round[]): readonly Promised[] {
     promise('Nothing that fails brings the daemon down.', crashes),
     promise(
       'No socket or file stays open.',
-      grown(DESCRIPTORS_APART, ({ descriptors }) => descriptors),
+      rounds
+        .filter(({ before, after }) => after.descriptors > before.descriptors + DESCRIPTORS_APART)
+        .map(({ before, after }) => `${before.descriptors} → ${after.descriptors}: ${grownKinds(before, after)}`),
     ),
     promise(
       'No timer stays.',
