@@ -2,10 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { chartsOf } from './charts.ts'
-import { latencyTable } from './latency.ts'
 import { describeMachine } from './machine.ts'
 import type { Comparison } from './result.ts'
-import { CPU, durabilityTable, gapsText, MEMORY, markdown, RELAYED, tables } from './tables.ts'
+import { figures, tables } from './tables.ts'
 
 /** From the top of the checkout, as the README links it. */
 const PUBLISHED = 'scripts/bench.d/published'
@@ -29,19 +28,14 @@ export function publish(comparison: Comparison): string {
 
 /** What the README at the top takes over as it stands: charts, tables, machine, and how to make it again. */
 export function readmeFigures(comparison: Comparison): string {
-  const { rounds, latencies } = comparison
+  const { rounds } = comparison
   const again = `scripts/bench compare --publish --rounds ${rounds}`
   const how = rounds === 1 ? 'one round' : `medians of ${rounds} rounds (least to most), all servers in turn`
   const parts = [
     ...(comparison.quick ? ['**QUICK: shows that the benchmark runs, measures nothing.**'] : []),
     `${describeMachine(comparison.machine)}; ${how}; a run that lost a message gives no figure. Make it again with \`${again}\`.`,
     ...chartsOf(comparison).map(({ name, title }) => picture(name, title)),
-    markdown(comparison, RELAYED),
-    markdown(comparison, CPU),
-    markdown(comparison, MEMORY),
-    ...(latencies.length > 0 ? [latencyTable(latencies)] : []),
-    durabilityTable(comparison),
-    gapsText(comparison),
+    ...figures(comparison),
   ]
   return `${parts.filter(Boolean).join('\n\n')}\n`
 }

@@ -6,10 +6,19 @@ import type { Figures } from './round.ts'
 
 /** All of a comparison as Markdown: machine, figures with their spread, latencies, durability, and what has no figure and why. */
 export function tables(comparison: Comparison): string {
-  const { machine, rounds, quick, latencies } = comparison
+  const { machine, rounds, quick } = comparison
   const how = rounds === 1 ? 'One round' : `Medians of ${rounds} rounds (least to most), in turn`
   const parts = [
     `${quick ? '**QUICK: shows that the benchmark runs, measures nothing.** ' : ''}${describeMachine(machine)}. ${how}.`,
+    ...figures(comparison),
+  ]
+  return `${parts.filter(Boolean).join('\n\n')}\n`
+}
+
+/** Every table, and what is missing in them; some may be empty. */
+export function figures(comparison: Comparison): string[] {
+  const { latencies } = comparison
+  return [
     markdown(comparison, RELAYED),
     markdown(comparison, CPU),
     markdown(comparison, MEMORY),
@@ -17,7 +26,6 @@ export function tables(comparison: Comparison): string {
     durabilityTable(comparison),
     gapsText(comparison),
   ]
-  return `${parts.filter(Boolean).join('\n\n')}\n`
 }
 
 /** A table of one figure. */
