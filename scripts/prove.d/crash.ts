@@ -12,7 +12,7 @@ export const amounts: Amounts = {
   recorded: { long: 4000, short: 1200, help: 'messages of the run that they are taken from' },
   upkeep: {
     long: 280,
-    short: 14,
+    short: 9,
     help: 'kills and losses of power during upkeep: register, certificates, backup, repair, restore',
   },
   clock: { long: 1, short: 1, help: '0 leaves the jumps of the clock out' },

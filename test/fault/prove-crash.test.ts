@@ -25,4 +25,4 @@ test('a clock that is set forward and back loses nothing, returns nothing early,
   prove('--clock', '1'))
 
 test('upkeep that is cut short, at any moment of it, leaves what the same command makes whole', () =>
-  prove('--upkeep', '7'))
+  prove('--upkeep', '9'))

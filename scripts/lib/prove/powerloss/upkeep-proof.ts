@@ -117,6 +117,7 @@ const TITLES: Readonly<Record<Step, string>> = {
   start: 'first start: folders, keys, databases',
   register: 'domain add, reload',
   certificates: 'certificate add, an alarm kept',
+  withdrawal: 'certificate expire',
   reports: 'tls-report import',
   mail: 'mail',
   backup: 'backup beside a running daemon',

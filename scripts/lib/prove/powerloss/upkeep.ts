@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ApiCertificatePage } from '../../../../src/cli/api.ts'
 import { relayConfig } from '../../../../test/support/config.ts'
 import { Daemon, type DaemonConfig, POSTERN } from '../../../../test/support/daemon.ts'
 import { temporaryFolder } from '../../../../test/support/folder.ts'
@@ -14,7 +15,17 @@ import { checkNothingEscaped, type Lie, scratchFolder } from './recorder.ts'
 import { createTrace, readTrace, type Traced, usedBytes } from './trace.ts'
 
 /** What an operator does beside the queue, and each changes files of its own. */
-export const STEPS = ['start', 'register', 'certificates', 'reports', 'mail', 'backup', 'repair', 'restore'] as const
+export const STEPS = [
+  'start',
+  'register',
+  'certificates',
+  'withdrawal',
+  'reports',
+  'mail',
+  'backup',
+  'repair',
+  'restore',
+] as const
 export type Step = (typeof STEPS)[number]
 
 export interface UpkeepRecording {
@@ -32,6 +43,7 @@ const MESSAGES = 40
 const ENTRY = ['--requirement', 'verified', '--owner', 'Proof', '--approver', 'A. One', '--approver', 'B. Two']
 export const DOMAIN = 'royal.test'
 export const ADDRESS = 'ward7@city.test'
+const WITHDRAWN = 'ward8@city.test'
 const REPORT_ID = 'proof-1'
 const PAGE = 4096
 
@@ -135,6 +147,11 @@ function worksOf({ daemon, env, port, apart, acknowledged }: Ports): Readonly<Re
       // An alarm that it expires soon is kept too
       const isKept = () => existsSync(join(daemon.stateDir, 'alarms.json'))
       await waitFor(isKept, { what: 'the alarm to be kept' })
+    },
+    async withdrawal() {
+      const { pemFile } = issue(apart, 'gone', { extensions: MAIL_USE, emails: [WITHDRAWN], days: 20 })
+      await online('certificate', 'add', pemFile)
+      await online('certificate', 'expire', WITHDRAWN)
     },
     async reports() {
       const file = join(apart, 'report.json')
@@ -249,6 +266,11 @@ async function toldOnes(daemon: Daemon, moment: UpkeepMoment): Promise<string[]>
   if (isOver(moment, 'certificates')) {
     const { stdout } = await daemon.cli('certificate', 'list')
     if (!stdout.includes(ADDRESS)) problems.push('a certificate that was added is gone')
+  }
+  if (isOver(moment, 'withdrawal')) {
+    const { certificates } = (await daemon.json('certificate', 'list')) as ApiCertificatePage
+    const isGone = certificates.some(({ address, withdrawnAt }) => address === WITHDRAWN && withdrawnAt !== null)
+    if (!isGone) problems.push('a certificate that was withdrawn is used again, or its record is gone')
   }
   if (isOver(moment, 'reports')) {
     const { stdout } = await daemon.cli('tls-report', 'list', '--json')
