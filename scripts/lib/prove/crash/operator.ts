@@ -1,12 +1,11 @@
-import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { adminPost } from '../../../../test/support/admin.ts'
 import type { Random } from '../random.ts'
 import type { Account } from './account.ts'
 import { kindOf } from './mail.ts'
 import type { Senders } from './senders.ts'
 
 const EVERY_MS = 40
-const TIMEOUT_MS = 3000
 /** Of the messages that nobody takes, those that came last. */
 const AMONG = 40
 const HOLD_MS = 1200
@@ -57,7 +56,8 @@ export class Operator {
     const action = random.pick(['hold', 'hold', 'release', 'retry', 'reroute', 'reroute', 'remove'] as const)
     const body = { ...this.#details(action, id), action, filter: { queueIds: [queueId] }, by: 'proof' }
     if (action === 'remove') this.#ports.account.given.add(id)
-    const { changed, busy } = await post(this.#ports.socket, '/v1/queue/actions', body)
+    const done = await adminPost(this.#ports.socket, '/v1/queue/actions', body)
+    const { changed, busy } = done as { changed?: number; busy?: number }
     this.done++
     if (action === 'remove' && changed === 1 && busy === 0) this.#ports.account.removed.set(id, performance.now())
   }
@@ -70,24 +70,4 @@ export class Operator {
     if (afterwards === 'discard') account.given.add(id)
     return { hold: { reason: 'a proof', until: new Date(now() + HOLD_MS).toISOString(), afterwards } }
   }
-}
-
-/** POST on the admin socket, parsed. Rejects with what it said unless that is 200. */
-function post(socketPath: string, path: string, body: Body): Promise<{ changed?: number; busy?: number }> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json' }
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const call = request({ socketPath, path, method: 'POST', headers, agent: false, signal }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('error', reject)
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString()
-        if (response.statusCode === 200) resolve(JSON.parse(text))
-        else reject(new Error(`${path} answered ${response.statusCode}: ${text}`))
-      })
-    })
-    call.on('error', reject)
-    call.end(JSON.stringify(body))
-  })
 }
