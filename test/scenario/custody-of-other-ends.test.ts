@@ -52,7 +52,7 @@ test('A message that waits, is held, released, rerouted and removed is told at e
   await plain(
     daemon,
     id,
-    /\(ticket 4711\)\. .* released it at \S+\. .* rerouted it to standby\.test at \S+\. Waiting for standby\.test/,
+    /\(ticket 4711\)\. .* released it at \S+, to be tried until .+ at least\. .* rerouted it to standby\.test at \S+\. Waiting for standby\.test/,
   )
   await act(daemon, 'remove', id, '--yes')
   const end = await plain(daemon, id, /Removed from the queue/)

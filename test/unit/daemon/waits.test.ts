@@ -15,6 +15,7 @@ const NOT_FOR_OTHERS: Readonly<Record<string, string>> = {
   'admin/server.ts LOOK_MS': 'how often it is looked who is late',
   'cli/client.ts SILENCE_MS': 'the command waits for the daemon: who gave it can end it',
   'config/secure-domains/lock.ts WAIT_MS': 'for another command of ours, then told',
+  'daemon/memory-watch.ts LOOK_MS': 'how often it is looked what the process holds',
   'db/lock.ts 0': 'no wait',
   'deliver/feeder.ts EXPECTED_MS': 'until the next look at the spool',
   'deliver/keeper.ts TICK_MS': 'how often it is looked which connections are idle',

@@ -107,7 +107,8 @@ export class Folder {
     const route = (nextHop: number) => ({ hosts: [`127.0.0.1:${nextHop}`] })
     const domains = { [AWAY_DOMAIN]: route(this.#awayPort), [SLOW_DOMAIN]: route(slowPort) }
     const waits = { schedule: ['1s'], backOff: ['1s'], jitter: '0%' }
-    const queue = { ...waits, lifetime: '1h', bounceLifetime: '1h', delayNotice: '1m' }
+    // What an operator released must grow too old in the hour, too
+    const queue = { ...waits, lifetime: '1h', bounceLifetime: '1h', afterRelease: '1m', delayNotice: '1m' }
     const nextHop = this.#account.port
     return relayConfig({ port, nextHop, more: { queue, routes: { default: route(nextHop), domains } } })
   }
