@@ -200,6 +200,12 @@ export class Folder {
     await this.#account.turn(this.#awayPort, 'on')
     await daemon.start(this.#env())
     const acknowledged = new Set(senders.acknowledged.values())
+    // Whatever a hold let go has the rest of its lifetime from then on: the hour must pass once more
+    const isDecided = async () => (await daemon.status()).queue.states.held === 0
+    await waitFor(isDecided, { what: 'the end of all holds', timeoutMs: DRAIN_MS, everyMs: 100 }).catch(
+      (error: unknown) => this.#sum.problems.push(String(error)),
+    )
+    this.#clock.add(HOUR_MS)
     const isOver = async () => (await daemon.queue()).length === 0
     await waitFor(isOver, { what: 'an empty queue', timeoutMs: DRAIN_MS, everyMs: 100 }).catch((error: unknown) =>
       this.#sum.problems.push(String(error)),
