@@ -201,7 +201,7 @@ export class Folder {
     await daemon.start(this.#env())
     const acknowledged = new Set(senders.acknowledged.values())
     // Whatever a hold let go has the rest of its lifetime from then on: the hour must pass once more
-    const isDecided = async () => (await daemon.status()).queue.states.held === 0
+    const isDecided = async () => (await daemon.status()).queue?.states.held === 0
     await waitFor(isDecided, { what: 'the end of all holds', timeoutMs: DRAIN_MS, everyMs: 100 }).catch(
       (error: unknown) => this.#sum.problems.push(String(error)),
     )
