@@ -68,6 +68,13 @@ export class Contents {
     for (const file of files) await this.#place.folder.remove(file)
   }
 
+  /** Called once a second: memory that large messages no longer need goes back. */
+  rest(): void {
+    this.#place.fresh.rest()
+    this.#place.buffers.rest()
+    this.#place.readBuffers.rest()
+  }
+
   close(): Promise<void> {
     return this.#place.folder.close()
   }

@@ -81,7 +81,7 @@ export async function openSpool(options: SpoolOptions, seams: SpoolSeams): Promi
   teller.opened(ready)
   void contents.remove(ready.orphans).catch((error: unknown) => seams.log.warn({ error }, 'orphan content stays'))
   await room.start()
-  const stopTicks = startTicks(client, teller, seams)
+  const stopTicks = startTicks(client, teller, contents, seams)
   const spool = new SqliteSpool({
     writer: client,
     reader: new QueueReader({ path: databasePath(all), cacheBytes: READER_CACHE_BYTES }, now, contents.read),
@@ -126,9 +126,15 @@ function observe(metrics: Metrics, { calls, runMs, commitMs }: BatchStats): void
   metrics.observe('postern_spool_batch_calls', calls)
 }
 
-function startTicks(client: ThreadClient<WriterOps>, teller: SpoolTeller, { clock, log }: SpoolSeams): () => void {
+function startTicks(
+  client: ThreadClient<WriterOps>,
+  teller: SpoolTeller,
+  contents: Contents,
+  { clock, log }: SpoolSeams,
+): () => void {
   const watchBacklog = backlogWatch(log)
   return every(clock, TICK_MS, async () => {
+    contents.rest()
     const { backlog, damaged, diskFailure } = await client.call('tick', null)
     watchBacklog(backlog)
     teller.damaged(damaged)

@@ -3,6 +3,8 @@ import { pages } from './new-file.ts'
 
 const LARGEST = 262_144
 const SMALLEST = 16_384
+// Of what lay unused since the last look, the eighth part goes: after a burst of large mail most of it within a quarter of a minute
+const GOES = 8
 // Writers have two each: one fills while the other is written
 const SPARE = 2
 
@@ -16,6 +18,8 @@ export class ContentBuffers {
   readonly #keep: number
   readonly #free: Buffer[] = []
   #used = 0
+  /** So many were free all the time since the last `rest`. */
+  #unused = 0
 
   /** `keepBytes`: of the largest, so much waits for its next use; to map and clear new ones costs more than they save. */
   constructor(budgetBytes: number, keepBytes: number, freed: OnFreed = () => {}) {
@@ -27,8 +31,10 @@ export class ContentBuffers {
   take(): Buffer {
     this.#used++
     const size = this.#size()
-    if (size === LARGEST) return this.#free.pop() ?? pages(LARGEST)
-    return Buffer.allocUnsafeSlow(size)
+    if (size !== LARGEST) return Buffer.allocUnsafeSlow(size)
+    const free = this.#free.pop()
+    this.#unused = Math.min(this.#unused, this.#free.length)
+    return free ?? pages(LARGEST)
   }
 
   give(buffer: Buffer): void {
@@ -45,6 +51,17 @@ export class ContentBuffers {
   recycle(buffer: Buffer): void {
     this.freed(buffer)
     if (buffer.length === LARGEST && this.#free.length < this.#keep) this.#free.push(buffer)
+  }
+
+  /** Called once a second: lets go of some that nobody needed, so that what a burst took goes back to the system. */
+  rest(): void {
+    this.#free.length -= Math.ceil(this.#unused / GOES)
+    this.#unused = this.#free.length
+  }
+
+  /** How many wait for their next use. */
+  get spare(): number {
+    return this.#free.length
   }
 
   /** Whether there is room for more of the largest than each writer needs at least. */

@@ -33,7 +33,7 @@ export class FreshMemory {
   take(fresh: Fresh, buffer: Buffer): boolean {
     const own = fresh.bytes + buffer.length
     if (own * SHARE > this.#budget) return false
-    if (this.#used + buffer.length > this.#budget) this.#makeRoom()
+    if (this.#used + buffer.length > this.#budget) this.rest()
     if (this.#used + buffer.length > this.#budget) return false
     this.#used += buffer.length
     this.#holding.add(fresh)
@@ -54,7 +54,8 @@ export class FreshMemory {
     }
   }
 
-  #makeRoom(): void {
+  /** Lets go of what was not sent soon. */
+  rest(): void {
     const before = this.#now() - GIVES_WAY_MS
     for (const fresh of this.#holding) {
       if (fresh.since <= before) fresh.drop()
