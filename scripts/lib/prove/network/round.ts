@@ -185,7 +185,8 @@ async function heldAreGone({ proxies }: Stage, { say }: Teller): Promise<void> {
 
 /** Waits for connections that are kept a while to be closed: down to what there was before, or as long as is fair. */
 async function quietHoldings({ daemon }: Stage, before: Holdings | null): Promise<Holdings> {
-  if (before === null) await waitFor(quietFor(daemon.pid), { what: 'the daemon to be idle', everyMs: 500 })
+  if (before === null)
+    await waitFor(quietFor(daemon.pid), { what: 'the daemon to be idle', timeoutMs: QUIET_MS, everyMs: 500 })
   else {
     const most = before.descriptors + DESCRIPTORS_APART
     const down = () => descriptorsOf(daemon.pid).descriptors <= most
