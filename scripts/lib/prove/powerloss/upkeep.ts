@@ -99,10 +99,14 @@ export async function recordUpkeep(
   const env = { LD_PRELOAD: library, RECORD_TRACE: trace, RECORD_ROOT: folder, ...(lie && { RECORD_LIE: lie }) }
   const apart = temporaryFolder(scope)
   const acknowledged = new Set<string>()
-  const works = worksOf({ daemon, env, port, apart, acknowledged })
+  let from = 0
+  const begins = () => {
+    from = usedBytes(trace)
+  }
+  const works = worksOf({ daemon, env, port, apart, acknowledged, begins })
   const ends: { step: Step; from: number; to: number }[] = []
   for (const step of STEPS.slice(0, STEPS.indexOf(last) + 1)) {
-    const from = usedBytes(trace)
+    begins()
     await works[step]()
     ends.push({ step, from, to: usedBytes(trace) })
   }
@@ -119,9 +123,18 @@ interface Ports {
   readonly port: number
   readonly apart: string
   readonly acknowledged: Set<string>
+  /** What follows is the step; what came before only leads to it. */
+  readonly begins: () => void
 }
 
-function worksOf({ daemon, env, port, apart, acknowledged }: Ports): Readonly<Record<Step, () => Promise<void>>> {
+function worksOf({
+  daemon,
+  env,
+  port,
+  apart,
+  acknowledged,
+  begins,
+}: Ports): Readonly<Record<Step, () => Promise<void>>> {
   const command = async (...args: string[]) => must(await onState(daemon, args, env), args)
   const script = async (text: string) =>
     must(await run(process.execPath, ['-e', text], { env: { ...process.env, ...env } }), [text])
@@ -179,11 +192,28 @@ function worksOf({ daemon, env, port, apart, acknowledged }: Ports): Readonly<Re
       await command('spool', 'repair', '--yes')
     },
     async restore() {
-      await script(`require('node:fs').rmSync(${JSON.stringify(daemon.stateDir)}, { recursive: true })`)
+      await script(removed(daemon.stateDir))
+      // Half of an old state is nobody's restore: the step begins here
+      begins()
       await command('restore', join(apart, 'backup'))
     },
   }
 }
+
+/** Removes a folder with all that is in it, and syncs that. */
+const removed = (folder: string): string => `const fs = require('node:fs'), path = require('node:path')
+const sync = (path) => { const fd = fs.openSync(path, 'r'); fs.fsyncSync(fd); fs.closeSync(fd) }
+const remove = (folder) => {
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    const found = path.join(folder, entry.name)
+    if (entry.isDirectory()) remove(found)
+    else fs.unlinkSync(found)
+  }
+  sync(folder)
+  fs.rmdirSync(folder)
+  sync(path.dirname(folder))
+}
+remove(${JSON.stringify(folder)})`
 
 /** Writes a file from its beginning, and syncs it and its name. */
 function synced(file: string, text: string, flags = 'w'): string {
@@ -242,12 +272,16 @@ async function comeBack(daemon: Daemon, recording: UpkeepRecording, moment: Upke
       () => null,
       (error: unknown) => String(error),
     )
+  // Nothing of a restore had reached the disk: the daemon begins anew, and whoever asked for the restore asks again
+  const isNew = !['spool.db', 'spool.db.building'].some((name) => existsSync(join(daemon.stateDir, 'spool', name)))
+  const isToRestore = moment.step === 'restore' && !moment.isDone
   const refused = await started()
-  if (refused === null) return null
-  if (moment.step === 'repair' && /postern spool repair/.test(refused)) {
+  if (refused === null && !(isToRestore && isNew)) return null
+  await daemon.stop()
+  if (moment.step === 'repair' && refused !== null && /postern spool repair/.test(refused)) {
     const repaired = await onState(daemon, ['spool', 'repair', '--yes'])
     if (repaired.code !== 0) return `the second repair failed: ${repaired.stderr}`
-  } else if (moment.step === 'restore' && !moment.isDone) {
+  } else if (isToRestore) {
     if (existsSync(daemon.stateDir)) renameSync(daemon.stateDir, `${daemon.stateDir}.half`)
     const restored = await onState(daemon, ['restore', recording.backup])
     if (restored.code !== 0) return `the second restore failed: ${restored.stderr}`
